@@ -1,0 +1,175 @@
+"""The one preprocessing: training and serving both come here, so they cannot differ."""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from inference_runtime.errors import BundleError, ImageError
+
+Pixels = NDArray[np.uint8]
+
+VERSION = 1
+MAX_PIXELS = 50_000_000
+MAX_SIDE = 8192
+
+# Named, because Pillow's other readers are either rare for photos or start other programs (EPS).
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+
+# What Pillow's readers raise on hostile bytes: its own OSError, and whatever their parsing stumbles over.
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+)
+
+ORIENTATION = 0x0112
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """The size that a model looks at."""
+
+    width: int
+    height: int
+
+    def to_json(self) -> dict[str, int]:
+        return {"version": VERSION, "width": self.width, "height": self.height}
+
+    @classmethod
+    def from_json(cls, json: Mapping[str, Any]) -> "Preprocess":
+        """Refuses a version that this code does not know: it would see other pixels than training did."""
+        if json.get("version") != VERSION:
+            raise BundleError(
+                f"preprocess.version: {json.get('version')!r} is not {VERSION}; export the bundle again"
+            )
+        return cls(width=_side(json, "width"), height=_side(json, "height"))
+
+
+def decode(data: bytes) -> Pixels:
+    """The picture as uint8 RGB, height x width x 3, upright; ImageError when there is none to be had."""
+    return np.array(_picture(data))
+
+
+def resize(pixels: Pixels, spec: Preprocess) -> Pixels:
+    """The whole frame squashed onto the model's size; the same pixels when it is that size already."""
+    return np.array(_squashed(Image.fromarray(pixels), spec))
+
+
+def prepare(data: bytes, spec: Preprocess) -> Pixels:
+    """Equal to `resize(decode(data), spec)`, without the copy in between."""
+    return np.array(_squashed(_picture(data), spec))
+
+
+def _squashed(picture: Image.Image, spec: Preprocess) -> Image.Image:
+    # A whole-number box reduction first, to no less than twice the target: half the time on a 1080p frame.
+    return picture.resize((spec.width, spec.height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def _picture(data: bytes) -> Image.Image:
+    with _opened(data) as image:
+        _refuse_large(image)
+        try:
+            image.load()
+            return _rgb(_upright(image))
+        except BROKEN as error:
+            raise ImageError(f"image: broken or truncated {image.format} ({_line(error)})") from error
+
+
+def _opened(data: bytes) -> Image.Image:
+    if not data:
+        raise ImageError("image: empty, 0 bytes")
+    try:
+        return Image.open(BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise ImageError(f"image: not a picture; accepted are {', '.join(FORMATS)}") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(f"image: too large, over {MAX_PIXELS // 1_000_000} megapixels") from error
+    except BROKEN as error:
+        raise ImageError(f"image: broken header ({_line(error)})") from error
+
+
+def _refuse_large(image: Image.Image) -> None:
+    # The header alone is read so far: refusing here costs no memory.
+    if image.width * image.height > MAX_PIXELS:
+        size = f"{image.width}x{image.height}"
+        raise ImageError(f"image: too large, {size} is over {MAX_PIXELS // 1_000_000} megapixels")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    turn = UPRIGHT.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except BROKEN:
+        # Cameras write damaged EXIF around sound pictures; the picture is what counts.
+        return 1
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
+    if image.mode.startswith("I"):
+        return _from_16_bit(image)
+    if image.mode == "F":
+        return Image.fromarray(np.nan_to_num(np.asarray(image)).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode == "LAB":
+        return _from_lab(image)
+    if image.has_transparency_data:
+        return _on_white(image)
+    return image.convert("RGB")
+
+
+def _from_16_bit(image: Image.Image) -> Image.Image:
+    # Pillow's own conversion clips at 255 instead of scaling, which turns most of the picture white.
+    grey = np.asarray(image).astype(np.int64).clip(0, 65535) >> 8
+    return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+    assert converted is not None
+    return converted
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    # Under full transparency any colour may be stored; white is what a page would show.
+    rgba = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+
+
+def _side(json: Mapping[str, Any], key: str) -> int:
+    value = json.get(key)
+    if type(value) is not int or not 1 <= value <= MAX_SIDE:
+        raise BundleError(f"preprocess.{key}: {value!r} is not a whole number from 1 to {MAX_SIDE}")
+    return value
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
