@@ -1,0 +1,147 @@
+"""python -m pipeline: one stage of the night, or a word to the house."""
+
+import argparse
+import errno
+import os
+import sys
+from pathlib import Path
+
+from inference_runtime.errors import Fixable
+from pipeline import params, stages
+
+ABOUT = {
+    "pull": "bring new predictions and labels home",
+    "mine": "keep the hard cases, with the reason of each",
+    "synthesize": "paint variations of hard cases",
+    "assemble": "make one leak-free training table",
+    "train": "fit a head on the frozen backbone",
+    "export": "seal the classifier into a bundle",
+    "champion": "fetch the bundle the challenger must beat",
+    "gate": "let challenger and champion compete",
+    "publish": "push a bundle that passed to the hub",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.do(arguments) or 0)
+    except Fixable as error:
+        return _refuse(arguments.command, str(error))
+    except KeyboardInterrupt:
+        return _refuse(arguments.command, "interrupted; run it again to go on")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = error.filename or "the disk"
+        return _refuse(arguments.command, f"{where}: no space left; free some and run again, nothing was lost")
+
+
+def _refuse(command: str, line: str) -> int:
+    print(f"retrain-72: {command}: {' '.join(line.split())}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for stage in stages.NAMES:
+        _add_stage(commands, stage)
+    for add in (_add_night, _add_house, _add_world, _add_rollout, _add_airflow):
+        add(commands)
+    return parser
+
+
+def _add_stage(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", stage: str) -> None:
+    command = commands.add_parser(stage, help=ABOUT[stage], description=f"The stage {stage}: {ABOUT[stage]}.")
+    command.add_argument("--params", type=Path, default=Path("params.yaml"), help="file of numbers (%(default)s)")
+    command.add_argument(
+        "--artifacts", type=Path, default=Path("artifacts"), help="folder the stages meet in (%(default)s)"
+    )
+    command.set_defaults(do=_run_stage)
+
+
+def _run_stage(arguments: argparse.Namespace) -> None:
+    stages.run(arguments.command, params.load(arguments.params), arguments.artifacts)
+
+
+def _add_night(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("night", help="one whole retraining night, through Airflow")
+    command.add_argument(
+        "--challenges", type=int, help="new challenges the simulated validators send first (400 on the first night, else 0)"
+    )
+    command.set_defaults(do=_night)
+
+
+def _night(arguments: argparse.Namespace) -> int:
+    from pipeline import night
+
+    return night.run(arguments.challenges)
+
+
+def _add_house(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    for name, about in (
+        ("up", "start Airflow, mongod, the FiftyOne App and the runtime"),
+        ("down", "stop all of them"),
+        ("status", "what runs, and where"),
+    ):
+        commands.add_parser(name, help=about, description=about).set_defaults(do=_house)
+
+
+def _house(arguments: argparse.Namespace) -> None:
+    from pipeline import night, services
+
+    if arguments.command == "up":
+        night.seed(params.load())
+    getattr(services, arguments.command)()
+
+
+def _add_world(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    world = commands.add_parser("world", help="the simulated network: challenges, and people who label")
+    acts = world.add_subparsers(dest="act", required=True, metavar="ACT")
+    acts.add_parser("seed", help="paint the base and gold sets and train a first champion on little")
+    play = acts.add_parser("play", help="send challenges to the running runtime")
+    play.add_argument("count", type=int, nargs="?", default=200)
+    play.add_argument("--url", help="the runtime (default: the one that `up` started)")
+    acts.add_parser("label", help="label what `mine` selected, as people would, in FiftyOne")
+    world.set_defaults(do=_world)
+
+
+def _world(arguments: argparse.Namespace) -> None:
+    from pipeline import night
+
+    match arguments.act:
+        case "seed":
+            night.seed(params.load())
+        case "play":
+            night.play(arguments.count, arguments.url)
+        case "label":
+            night.label(params.load())
+
+
+def _add_rollout(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "bring the running fleet onto the champion"
+    commands.add_parser("rollout", help=about, description=about).set_defaults(do=_rollout)
+
+
+def _rollout(_: argparse.Namespace) -> None:
+    from pipeline import rollout
+
+    rollout.run(params.load())
+
+
+def _add_airflow(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("airflow", help="the airflow command, in this house's environment")
+    command.add_argument("words", nargs=argparse.REMAINDER, metavar="...")
+    command.set_defaults(do=_airflow)
+
+
+def _airflow(arguments: argparse.Namespace) -> int:
+    from pipeline.services import airflow
+
+    return airflow.cli([word for word in arguments.words if word != "--"])
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Every number of a night, read once at the door and handed on in sections."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from inference_runtime.errors import Fixable
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Backbone(Section):
+    name: str
+    revision: str | None
+    width: Positive
+    height: Positive
+    batch: Positive
+
+
+class Hub(Section):
+    kind: Literal["folder"]
+    repo: str
+
+
+class Pull(Section):
+    journal: str
+    base: str
+    gold: str
+    labels: str
+    dataset: str | None
+    max_broken: Share
+
+
+class Mine(Section):
+    cases: Count
+    random: Share
+    margin_pool: Positive
+    mistakes: Count
+    seed: int
+
+
+class Synthesize(Section):
+    painter: Literal["procedural"]
+    images: Count
+    min_contrast: float
+    seed: int
+
+
+class Assemble(Section):
+    dev: Share
+    synthetic_weight: float
+    mistake_weight: float
+
+
+class Champion(Section):
+    pass
+
+
+class Gate(Section):
+    bar: Share
+    alpha: Share
+    floor: Share
+    screen: Share
+    margin: Share
+    parity_views: Positive
+    parity_logit: float
+    bootstrap: Positive
+    seed: int
+
+
+class Publish(Section):
+    name: Annotated[str, Field(pattern=r"^[\w\-]+$")]
+    description: str
+    hotkey: str | None
+
+
+class Params(Section):
+    backbone: Backbone
+    hub: Hub
+    pull: Pull
+    mine: Mine
+    synthesize: Synthesize
+    assemble: Assemble
+    champion: Champion
+    gate: Gate
+    publish: Publish
+
+
+def load(file: Path = Path("params.yaml")) -> Params:
+    return parse(_read(file), file.name)
+
+
+def parse(values: Any, name: str = "params.yaml") -> Params:
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise Fixable("; ".join(_complaint(name, item) for item in error.errors())) from None
+
+
+def _read(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text())
+    except FileNotFoundError:
+        raise Fixable(f"{file}: not found; run from the folder that holds it") from None
+    except yaml.YAMLError as error:
+        raise Fixable(f"{file.name}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def _complaint(name: str, item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "(the whole file)"
+    match item["type"]:
+        case "extra_forbidden":
+            return f"{name}: {key}: unknown key; remove it or correct its spelling"
+        case "missing":
+            return f"{name}: {key}: missing; add it"
+        case _:
+            return f"{name}: {key}: {item['msg'][0].lower()}{item['msg'][1:]}, not {item['input']!r}"

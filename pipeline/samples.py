@@ -1,0 +1,48 @@
+"""The one noun that flows: a row per image. Stages only ever add columns."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+FILE = "samples.parquet"
+MOMENT = pl.Datetime("us", "UTC")
+
+PULLED: dict[str, Any] = {
+    "image": pl.String,  # sha256 of the bytes
+    "source": pl.String,  # base, gold, challenge, or the painter's name
+    "family": pl.String,  # the image it all came from; a family never crosses a split
+    "profile": pl.String,  # the challenge profile its views are made with
+    "width": pl.Int32,
+    "height": pl.Int32,
+    "at": MOMENT,  # when the runtime last answered it
+    "p": pl.Float64,  # what it answered
+    "bundle": pl.String,  # and with which bundle
+    "label": pl.Int8,  # 1 = roadwork, null = nobody has said
+    "labeler": pl.String,
+    "labelled_at": MOMENT,
+    "tags": pl.List(pl.String),
+}
+MINED = PULLED | {"reason": pl.String, "score": pl.Float64, "probability": pl.Float64}
+PAINTED = PULLED | {"parent": pl.String, "seed": pl.Int64}
+ASSEMBLED = PAINTED | {"reason": pl.String, "split": pl.String, "weight": pl.Float64}
+
+
+def frame(rows: list[dict[str, Any]], schema: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def conform(table: pl.DataFrame, schema: dict[str, Any]) -> pl.DataFrame:
+    """The same rows under exactly this schema; columns that are not there yet are null."""
+    missing = [pl.lit(None, dtype=kind).alias(key) for key, kind in schema.items() if key not in table.columns]
+    return table.with_columns(missing).select([pl.col(key).cast(kind) for key, kind in schema.items()])
+
+
+def write(table: pl.DataFrame, folder: Path, file: str = FILE) -> None:
+    """Equal rows give equal bytes, whatever order they came in."""
+    order = [key for key in ("image", "at", "id") if key in table.columns]
+    table.sort(order, nulls_last=True).write_parquet(folder / file, compression="zstd", statistics=False)
+
+
+def read(folder: Path, file: str = FILE) -> pl.DataFrame:
+    return pl.read_parquet(folder / file)
