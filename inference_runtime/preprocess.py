@@ -70,25 +70,28 @@ class Preprocess:
 
 def decode(data: bytes) -> Pixels:
     """The picture as uint8 RGB, height x width x 3, upright; ImageError when there is none to be had."""
-    return np.array(_picture(data))
+    return np.array(picture(data))
 
 
 def resize(pixels: Pixels, spec: Preprocess) -> Pixels:
     """The whole frame squashed onto the model's size; the same pixels when it is that size already."""
-    return np.array(_squashed(Image.fromarray(pixels), spec))
+    return squash(Image.fromarray(pixels), spec)
 
 
 def prepare(data: bytes, spec: Preprocess) -> Pixels:
     """Equal to `resize(decode(data), spec)`, without the copy in between."""
-    return np.array(_squashed(_picture(data), spec))
+    return squash(picture(data), spec)
 
 
-def _squashed(picture: Image.Image, spec: Preprocess) -> Image.Image:
+def squash(picture: Image.Image, spec: Preprocess) -> Pixels:
+    """`resize` for a picture that is no array yet."""
     # A whole-number box reduction first, to no less than twice the target: half the time on a 1080p frame.
-    return picture.resize((spec.width, spec.height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    size = (spec.width, spec.height)
+    return np.array(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
-def _picture(data: bytes) -> Image.Image:
+def picture(data: bytes) -> Image.Image:
+    """The picture upright and in RGB; ImageError says what is wrong with the bytes."""
     with _opened(data) as image:
         _refuse_large(image)
         try:

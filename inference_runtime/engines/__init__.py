@@ -1,0 +1,32 @@
+"""An engine: prepared pixels in, logits out."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_runtime.bundle import Bundle
+from inference_runtime.errors import BundleError
+from inference_runtime.preprocess import Pixels
+
+
+class Engine(Protocol):
+    name: str
+
+    def logits(self, pixels: Pixels) -> NDArray[np.float32]:
+        """uint8 [N, height, width, 3] to float32 [N]; safe to call from several threads."""
+        ...
+
+
+def engine_for(bundle: Bundle, name: str = "onnx", threads: int | None = None) -> Engine:
+    """`threads` work on one picture; None leaves the number to the engine."""
+    if name not in bundle.engines:
+        held = ", ".join(sorted(bundle.engines))
+        raise BundleError(f"{bundle.folder}: engines has no {name!r}, only {held}; export it or name another")
+    match name:
+        case "onnx":
+            from inference_runtime.engines.onnx import OnnxEngine
+
+            return OnnxEngine(bundle, threads)
+        case _:
+            raise BundleError(f"{bundle.folder}: engines.{name} is unknown to this runtime; upgrade it")

@@ -1,0 +1,67 @@
+"""The portable engine: ONNX Runtime on the CPU."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as refusals
+
+from inference_runtime.bundle import Bundle
+from inference_runtime.errors import BundleError
+from inference_runtime.preprocess import Pixels
+
+PROVIDER = "CPUExecutionProvider"
+ERRORS_ONLY = 3
+
+# ONNX Runtime's errors have no common root of their own.
+REFUSED = (
+    refusals.Fail,
+    refusals.InvalidArgument,
+    refusals.InvalidGraph,
+    refusals.InvalidProtobuf,
+    refusals.NoModel,
+    refusals.NotImplemented,
+    refusals.RuntimeException,
+)
+
+
+class OnnxEngine:
+    name = "onnx"
+
+    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+        model = bundle.folder / bundle.engines[self.name]["file"]
+        self._session = _session(model, threads)
+        _check(self._session, bundle, model)
+
+    def logits(self, pixels: Pixels) -> NDArray[np.float32]:
+        # One by one: on a CPU a batch is no faster (measured), holds more memory, and
+        # rounds a picture's logit differently with the number of its neighbours.
+        logits = [self._session.run(["logit"], {"pixels": one[None]})[0] for one in pixels]
+        return np.concatenate([np.empty(0, np.float32), *logits])
+
+
+def _session(model: Path, threads: int | None) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    options.intra_op_num_threads = threads or 0
+    options.inter_op_num_threads = 1
+    try:
+        session = ort.InferenceSession(str(model), options, providers=[PROVIDER])
+    except REFUSED as error:
+        line = " ".join(str(error).split())[:200]
+        raise BundleError(f"{model}: ONNX Runtime refuses it ({line}); export the bundle again") from error
+    if session.get_providers() != [PROVIDER]:
+        raise BundleError(f"{model}: runs on {session.get_providers()}, not {PROVIDER}; install onnxruntime")
+    return session
+
+
+def _check(session: ort.InferenceSession, bundle: Bundle, model: Path) -> None:
+    spec = bundle.preprocess
+    inputs = [(one.name, one.type, one.shape[1:]) for one in session.get_inputs()]
+    outputs = [(one.name, one.type, len(one.shape)) for one in session.get_outputs()]
+    wanted = [("pixels", "tensor(uint8)", [spec.height, spec.width, 3])]
+    if inputs != wanted or outputs != [("logit", "tensor(float)", 1)]:
+        raise BundleError(
+            f"{model}: takes {inputs} and gives {outputs}, not {wanted} and float logit [N]; export it again"
+        )
