@@ -34,7 +34,9 @@ def main(argv: list[str] | None = None) -> int:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         where = error.filename or "the disk"
-        return _refuse(arguments.command, f"{where}: no space left; free some and run again, nothing was lost")
+        return _refuse(
+            arguments.command, f"{where}: no space left; free some and run again, nothing was lost"
+        )
 
 
 def _refuse(command: str, line: str) -> int:
@@ -54,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_stage(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", stage: str) -> None:
     command = commands.add_parser(stage, help=ABOUT[stage], description=f"The stage {stage}: {ABOUT[stage]}.")
-    command.add_argument("--params", type=Path, default=Path("params.yaml"), help="file of numbers (%(default)s)")
+    command.add_argument(
+        "--params", type=Path, default=Path("params.yaml"), help="file of numbers (%(default)s)"
+    )
     command.add_argument(
         "--artifacts", type=Path, default=Path("artifacts"), help="folder the stages meet in (%(default)s)"
     )
@@ -68,7 +72,9 @@ def _run_stage(arguments: argparse.Namespace) -> None:
 def _add_night(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = commands.add_parser("night", help="one whole retraining night, through Airflow")
     command.add_argument(
-        "--challenges", type=int, help="new challenges the simulated validators send first (400 on the first night, else 0)"
+        "--challenges",
+        type=int,
+        help="new challenges the simulated validators send first (400 on the first night, else 0)",
     )
     command.set_defaults(do=_night)
 

@@ -30,12 +30,15 @@ class Hub(Section):
     repo: str
 
 
+class People(Section):
+    dataset: str | None
+    labels: str
+
+
 class Pull(Section):
     journal: str
     base: str
     gold: str
-    labels: str
-    dataset: str | None
     max_broken: Share
 
 
@@ -85,6 +88,7 @@ class Publish(Section):
 class Params(Section):
     backbone: Backbone
     hub: Hub
+    people: People
     pull: Pull
     mine: Mine
     synthesize: Synthesize

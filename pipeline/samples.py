@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 FILE = "samples.parquet"
+CLASSES = ("clear", "roadwork")
 MOMENT = pl.Datetime("us", "UTC")
 
 PULLED: dict[str, Any] = {
@@ -23,6 +24,8 @@ PULLED: dict[str, Any] = {
     "labelled_at": MOMENT,
     "tags": pl.List(pl.String),
 }
+SAID: dict[str, Any] = {key: PULLED[key] for key in ("image", "label", "labeler", "labelled_at")}
+TAGGED: dict[str, Any] = {key: PULLED[key] for key in ("image", "tags")}
 MINED = PULLED | {"reason": pl.String, "score": pl.Float64, "probability": pl.Float64}
 PAINTED = PULLED | {"parent": pl.String, "seed": pl.Int64}
 ASSEMBLED = PAINTED | {"reason": pl.String, "split": pl.String, "weight": pl.Float64}
@@ -34,7 +37,9 @@ def frame(rows: list[dict[str, Any]], schema: dict[str, Any]) -> pl.DataFrame:
 
 def conform(table: pl.DataFrame, schema: dict[str, Any]) -> pl.DataFrame:
     """The same rows under exactly this schema; columns that are not there yet are null."""
-    missing = [pl.lit(None, dtype=kind).alias(key) for key, kind in schema.items() if key not in table.columns]
+    missing = [
+        pl.lit(None, dtype=kind).alias(key) for key, kind in schema.items() if key not in table.columns
+    ]
     return table.with_columns(missing).select([pl.col(key).cast(kind) for key, kind in schema.items()])
 
 

@@ -1,0 +1,130 @@
+"""PASS, FAIL or INCONCLUSIVE, with the evidence and what would have changed it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from pipeline.gate import statistics
+from pipeline.gate.contest import Answers, Parity
+from pipeline.params import Gate
+
+Value = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+MAX_FLIPS = 0.001  # share of answers that may differ near the fence
+SLICE_MIN = 100  # fewer items say nothing about a slice
+
+
+@dataclass(frozen=True)
+class Ruling:
+    value: Value
+    reasons: list[str]
+    evidence: dict[str, Any]
+
+
+def on_parity(parity: Parity, params: Gate) -> Ruling | None:
+    """A ruling only when the exported engine is not the function that was trained."""
+    faults = []
+    if parity.max_logit > params.parity_logit:
+        faults.append(f"a logit is off by {parity.max_logit:.2g}, allowed is {params.parity_logit:g}")
+    if parity.clear_flips or parity.flips > MAX_FLIPS * parity.views:
+        faults.append(
+            f"{parity.flips} of {parity.views} answers flip, {parity.clear_flips} far from the fence"
+        )
+    if not faults:
+        return None
+    return Ruling("FAIL", [f"the exported engine differs from torch: {fault}" for fault in faults], {})
+
+
+def on_screen(dev: Answers, params: Gate) -> Ruling | None:
+    """A ruling only when the challenger is clearly behind on dev: gold is then not spent on it."""
+    if dev.champion is None or not len(dev.labels):
+        return None
+    ours, theirs = (statistics.accuracy(dev.labels, p) for p in (dev.challenger, dev.champion))
+    if ours >= theirs - params.screen:
+        return None
+    reason = f"behind the champion on dev, {ours:.1%} against {theirs:.1%}; gold was not touched"
+    return Ruling("FAIL", [reason], {"dev": {"challenger": ours, "champion": theirs}})
+
+
+def first(gold: Answers, params: Gate) -> Ruling:
+    """No champion yet: an absolute floor."""
+    score = statistics.balanced_accuracy(gold.labels, gold.challenger)
+    evidence = {"n": len(gold.labels), "balanced_accuracy": score, "floor": params.floor}
+    if score >= params.floor:
+        return Ruling(
+            "PASS", [f"no champion yet, and {score:.1%} is above the floor of {params.floor:.0%}"], evidence
+        )
+    return Ruling(
+        "FAIL", [f"no champion yet, but {score:.1%} is under the floor of {params.floor:.0%}"], evidence
+    )
+
+
+def between(gold: Answers, slices: dict[str, np.ndarray], attempt: int, params: Gate) -> Ruling:
+    """Challenger against champion on gold; `attempt` counts the challengers this champion has met, this one too."""
+    assert gold.champion is not None
+    right, before = (np.equal(p > 0.5, gold.labels == 1) for p in (gold.challenger, gold.champion))
+    pair = statistics.pairs(right, before)
+    p = statistics.mcnemar(pair.won, pair.lost)
+    budget = statistics.spent(params.alpha, attempt)
+    interval = statistics.bootstrap_mcc_difference(
+        gold.labels, gold.challenger, gold.champion, gold.families, params.bootstrap, params.seed
+    )
+    per_slice = {
+        name: _slice(statistics.pairs(right[rows], before[rows]), params) for name, rows in slices.items()
+    }
+    evidence = {
+        **asdict(pair),
+        "gain": pair.gain,
+        "p": p,
+        "budget": budget,
+        "attempt": attempt,
+        "mcc_difference": [interval.low, interval.high],
+        "slices": per_slice,
+    }
+    worse = statistics.mcnemar(pair.lost, pair.won)
+    vetoes = [name for name, found in per_slice.items() if found["says"] == "worse"]
+    return _ruled(pair, p, budget, interval, worse, vetoes, evidence, params)
+
+
+def _ruled(
+    pair: statistics.Pairs,
+    p: float,
+    budget: float,
+    interval: statistics.Interval,
+    worse: float,
+    vetoes: list[str],
+    evidence: dict[str, Any],
+    params: Gate,
+) -> Ruling:
+    seen = f"{pair.won} items won and {pair.lost} lost of {pair.n}: {pair.gain:+.1%}, p = {p:.2g}"
+    if worse <= params.alpha:
+        return Ruling("FAIL", [f"worse than the champion: {seen}"], evidence)
+    if vetoes:
+        return Ruling(
+            "FAIL", [f"loses more than {params.margin:.0%} on {name}" for name in vetoes] + [seen], evidence
+        )
+    doubts = []
+    if pair.gain < params.bar:
+        doubts.append(f"{seen}; a gain under {params.bar:.0%} is not worth a promotion")
+    elif p > budget:
+        needed = statistics.items_needed(pair, budget, params.bar)
+        more = max(needed - pair.n, 1)
+        doubts.append(
+            f"{seen}; this attempt may spend {budget:.2g}: about {more:,} more gold items would decide it"
+        )
+    if interval.low < 0:
+        doubts.append(f"MCC may be lower: the interval of its difference starts at {interval.low:+.3f}")
+    if doubts:
+        return Ruling("INCONCLUSIVE", doubts, evidence)
+    return Ruling(
+        "PASS", [f"better than the champion: {seen}, this attempt may spend {budget:.2g}"], evidence
+    )
+
+
+def _slice(pair: statistics.Pairs, params: Gate) -> dict[str, Any]:
+    found = {**asdict(pair), "gain": pair.gain}
+    if pair.n < SLICE_MIN:
+        return found | {"says": "too few", "needs": SLICE_MIN - pair.n}
+    if pair.gain < -params.margin and statistics.mcnemar(pair.lost, pair.won) <= params.alpha:
+        return found | {"says": "worse"}
+    return found | {"says": "fine"}

@@ -1,0 +1,89 @@
+"""Keeps the hard cases: what the champion was unsure of, got wrong, or nobody would have looked at."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipeline import samples
+from pipeline.params import Backbone, Mine, People
+
+Vectors = NDArray[np.float32]
+
+
+def run(params: Mine, backbone: Backbone, people: People, pull: Path, out: Path) -> None:
+    answered = samples.read(pull).filter(pl.col("source") == "challenge")
+    waiting = scored(answered.filter(pl.col("label").is_null()))
+    blind = drawn(waiting, round(params.cases * params.random), params.seed)
+    rest = waiting.join(blind, on="image", how="anti")
+    wanted = params.cases - blind.height
+    pool = rest.head(wanted * params.margin_pool)
+    unsure = diverse(pool, _vectors(pool, backbone), wanted)
+    wrong = mistakes(answered.filter(pl.col("label").is_not_null()), params.mistakes)
+    cases = pl.concat([samples.conform(part, samples.MINED) for part in (unsure, blind, wrong)])
+    samples.write(cases, out)
+    summary = {"waiting": waiting.height} | dict(cases.group_by("reason").len().sort("reason").iter_rows())
+    (out / "summary.json").write_text(json.dumps(summary))
+    _show(cases, people)
+
+
+def scored(waiting: pl.DataFrame) -> pl.DataFrame:
+    """The most uncertain first; equals by name, so that a rerun picks the same."""
+    margin = 1 - (2 * pl.col("p") - 1).abs()
+    return waiting.with_columns(score=margin).sort("score", "image", descending=[True, False])
+
+
+def drawn(waiting: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
+    """A blind draw, the one part of the cases that stands for all traffic."""
+    count = min(count, waiting.height)
+    chance = count / waiting.height if waiting.height else 0.0
+    by_name = waiting.sort("image")
+    chosen = np.random.default_rng(seed).choice(by_name.height, count, replace=False)
+    return _because(by_name[np.sort(chosen).tolist()], "random", chance)
+
+
+def diverse(pool: pl.DataFrame, vectors: Vectors, count: int) -> pl.DataFrame:
+    """Greedy k-center: each pick is the one least like all picked before, the most uncertain first."""
+    return _because(pool[farthest_first(vectors, min(count, pool.height))], "margin", 1.0)
+
+
+def farthest_first(vectors: Vectors, count: int) -> list[int]:
+    if count == 0:
+        return []
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    picked = [0]
+    nearest = unit @ unit[0]
+    while len(picked) < count:
+        nearest[picked[-1]] = np.inf
+        picked.append(int(np.argmin(nearest)))
+        nearest = np.maximum(nearest, unit @ unit[picked[-1]])
+        nearest[picked] = np.inf
+    return picked
+
+
+def mistakes(labelled: pl.DataFrame, count: int) -> pl.DataFrame:
+    """What the runtime answered wrongly, by people's word; the latest first."""
+    wrong = labelled.with_columns(score=(pl.col("p") - pl.col("label")).abs()).filter(pl.col("score") >= 0.5)
+    return _because(wrong.sort("at", "image", descending=[True, False]).head(count), "mistake", 1.0)
+
+
+def _because(cases: pl.DataFrame, reason: str, probability: float) -> pl.DataFrame:
+    return cases.with_columns(reason=pl.lit(reason), probability=pl.lit(probability))
+
+
+def _vectors(pool: pl.DataFrame, backbone: Backbone) -> Vectors:
+    from pipeline import features
+
+    vectors, _ = features.embed(pool, 1, backbone)
+    return vectors
+
+
+def _show(cases: pl.DataFrame, people: People) -> None:
+    if people.dataset is None:
+        return
+    from pipeline import fiftyone_view
+
+    with fiftyone_view.opened(people.dataset) as view:
+        view.show_cases(cases.filter(pl.col("label").is_null()))
