@@ -1,0 +1,66 @@
+"""When and in what weather a picture is taken, and how often each happens in a mix of pictures."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+HOURS = ("day", "dusk", "night")
+WEATHERS = ("clear", "overcast", "rain", "fog", "snow")
+FLAWS = ("glare", "blur", "noise")
+LAYOUTS = ("site", "single", "small", "far")
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Shares of hours, weathers, flaws of the camera, and layouts of roadwork, in the order of the names above."""
+
+    hours: tuple[float, ...]
+    weathers: tuple[float, ...]
+    flaws: tuple[float, ...]
+    layouts: tuple[float, ...]
+
+
+MIXES = {
+    # What is easy to collect: fair-weather days, large sites.
+    "base": Mix((0.92, 0.05, 0.03), (0.62, 0.32, 0.03, 0.02, 0.01), (0.03, 0.03, 0.03), (0.62, 0.30, 0.05, 0.03)),
+    # What validators send.
+    "traffic": Mix((0.62, 0.15, 0.23), (0.42, 0.24, 0.16, 0.10, 0.08), (0.12, 0.10, 0.12), (0.44, 0.28, 0.15, 0.13)),
+}
+
+
+@dataclass(frozen=True)
+class Conditions:
+    hour: str
+    weather: str
+    flaws: tuple[str, ...]
+    wet: bool
+
+    @property
+    def dark(self) -> bool:
+        return self.hour != "day"
+
+
+def conditions(rng: np.random.Generator, mix: Mix, pinned: Collection[str]) -> Conditions:
+    hour = choose(rng, HOURS, mix.hours, pinned)
+    weather = choose(rng, WEATHERS, mix.weathers, pinned)
+    draws = rng.random(len(FLAWS))
+    flaws = tuple(
+        flaw
+        for flaw, share, draw in zip(FLAWS, mix.flaws, draws, strict=True)
+        if flaw in pinned or (draw < share and _fits(flaw, hour, weather))
+    )
+    wet = weather == "rain" or "wet" in pinned or (weather == "overcast" and rng.random() < 0.25)
+    return Conditions(hour, weather, flaws, wet)
+
+
+def choose(
+    rng: np.random.Generator, names: tuple[str, ...], shares: tuple[float, ...], pinned: Collection[str]
+) -> str:
+    """One of the names by its share; a pinned name wins, and the draw is made all the same."""
+    drawn = names[int(np.searchsorted(np.cumsum(shares), rng.random() * sum(shares)))]
+    return next((name for name in names if name in pinned), drawn)
+
+
+def _fits(flaw: str, hour: str, weather: str) -> bool:
+    return flaw != "glare" or (hour != "night" and weather == "clear")
