@@ -1,0 +1,57 @@
+"""What runs beside the pipeline. `up` twice makes one set; `down` leaves no process behind."""
+
+import sys
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+NAMES = ("mongo", "airflow", "triggerer", "runtime", "app")
+
+
+def up(names: Collection[str] = NAMES, champion: Callable[[], Path] | None = None) -> None:
+    """All of them ready, started side by side. `champion` names the bundle that a new runtime serves.
+
+    A night needs no triggerer and no app, and is faster without.
+    """
+    from pipeline.services import airflow, app, mongo, records, runtime, supervise
+
+    with records.locked("house"):
+        if "mongo" in names:
+            mongo.up()
+        waiting = [app.launch()] if "app" in names else []
+        if "runtime" in names and champion:
+            waiting.append(runtime.launch(champion))
+        if "airflow" in names:
+            airflow.start(tuple(airflow.COMPONENTS) if "triggerer" in names else airflow.NIGHT)
+        supervise.wait(waiting)
+
+
+def down(names: Collection[str] = NAMES) -> None:
+    """Stops them, and whatever they left behind when something was killed."""
+    from pipeline.services import airflow, records, remains
+
+    with records.locked("house"):
+        ended = airflow.stop() if "airflow" in names else []
+        ended += remains.stop(*(name for name in ("app", "runtime", "mongo") if name in names))
+        strays = remains.sweep()
+    said = ", ".join([*ended, *([f"{len(strays)} strays"] if strays else [])])
+    print(f"stopped {said}" if said else "nothing was running", file=sys.stderr)
+
+
+def status() -> None:
+    """Prints a table: service, state, pid, where."""
+    from pipeline.services import airflow
+
+    print(f"{'service':<22} {'state':<6} {'pid':>7}  where")
+    for name in ("mongo", *airflow.COMPONENTS, "runtime", "app"):
+        print("{:<22} {:<6} {:>7}  {}".format(name, *_state(name)).rstrip())
+
+
+def _state(name: str) -> tuple[str, int | str, str]:
+    from pipeline.services import records
+
+    record = records.known(name)
+    if record is None:
+        return "down", "", ""
+    if records.alive(record):
+        return "up", record.pid, record.url
+    return "died", "", f"see {records.log_of(name)}"

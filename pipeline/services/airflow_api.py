@@ -1,0 +1,147 @@
+"""Talks to Airflow over its REST API: start a run, follow it, read what came out."""
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from inference_runtime.errors import Fixable
+
+OVER = ("success", "failed")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task of a run, as of now."""
+
+    name: str
+    state: str  # "none" before it is scheduled
+    seconds: float | None
+    tries: int
+
+
+@dataclass
+class Api:
+    url: str
+    _token: str = field(default="", repr=False)
+
+    def health(self) -> dict[str, dict[str, str | None]]:
+        """Per component; empty as long as nobody answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v2/monitor/health", timeout=5) as answer:
+                return dict(json.load(answer))
+        except (OSError, ValueError):
+            return {}
+
+    def pool(self, name: str, slots: int, description: str) -> None:
+        if name not in [pool["name"] for pool in self.get("pools")["pools"]]:
+            self.post("pools", {"name": name, "slots": slots, "description": description})
+
+    def wait_for_dag(self, dag: str, patience: float = 60) -> None:
+        """Until the DAG is there. A file that does not import is an error with its reason."""
+        deadline = time.monotonic() + patience
+        while not self._is_parsed(dag):
+            if errors := self.get("importErrors")["import_errors"]:
+                raise Fixable(f"{errors[0]['filename']}: {errors[0]['stack_trace'].strip().splitlines()[-1]}")
+            if time.monotonic() > deadline:
+                raise Fixable(
+                    f"dags/{dag}.py: not parsed after {patience:.0f} s; see the dag-processor's log"
+                )
+            time.sleep(0.2)
+
+    def _is_parsed(self, dag: str) -> bool:
+        return any(found["dag_id"] == dag for found in self.get("dags")["dags"])
+
+    def trigger(self, dag: str, run_id: str | None = None, conf: Mapping[str, Any] | None = None) -> str:
+        """The id of the new run."""
+        asked = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
+        return str(self.post(f"dags/{dag}/dagRuns", asked)["dag_run_id"])
+
+    def state(self, dag: str, run_id: str) -> str:
+        return str(self.get(f"{_run(dag, run_id)}")["state"])
+
+    def tasks(self, dag: str, run_id: str) -> dict[str, Task]:
+        found = self.get(f"{_run(dag, run_id)}/taskInstances")["task_instances"]
+        return {
+            task["task_id"]: Task(
+                task["task_id"], task["state"] or "none", task["duration"], max(1, task["try_number"])
+            )
+            for task in found
+        }
+
+    def follow(self, dag: str, run_id: str, every: float = 0.5) -> Iterator[Task]:
+        """Each task whenever its state changes, until the run is over."""
+        seen: dict[str, tuple[str, int]] = {}
+        over = False
+        while not over:
+            over = self.state(dag, run_id) in OVER  # asked first: what follows is then final
+            for name, task in self.tasks(dag, run_id).items():
+                if seen.get(name) != (task.state, task.tries):
+                    seen[name] = (task.state, task.tries)
+                    yield task
+            if not over:
+                time.sleep(every)
+
+    def xcom(self, dag: str, run_id: str, task: str) -> Any:
+        """What the task returned; None if nothing."""
+        try:
+            entry = self.get(
+                f"{_run(dag, run_id)}/taskInstances/{task}/xcomEntries/return_value?deserialize=true"
+            )
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+        return entry["value"]
+
+    def log(self, dag: str, run_id: str, task: str, tries: int = 1) -> list[str]:
+        """The lines the task wrote."""
+        content = self.get(f"{_run(dag, run_id)}/taskInstances/{task}/logs/{tries}?full_content=true")[
+            "content"
+        ]
+        return [line["event"] if isinstance(line, dict) else str(line) for line in content]
+
+    def get(self, path: str) -> Any:
+        return self._ask("GET", path)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._ask("POST", path, body)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        self._token = self._token or _sent(f"{self.url}/auth/token", "GET")["access_token"]
+        try:
+            return _sent(f"{self.url}/api/v2/{path}", method, body, self._token)
+        except Refused as refused:
+            if refused.status != 401:
+                raise
+        self._token = ""  # a night can outlive its token
+        return self._ask(method, path, body)
+
+
+class Refused(Fixable):
+    """Airflow answered, and said no."""
+
+    def __init__(self, status: int, line: str) -> None:
+        super().__init__(line)
+        self.status = status
+
+
+def _sent(url: str, method: str, body: Mapping[str, Any] | None = None, token: str = "") -> Any:
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    data = None if body is None else json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, data, headers, method=method), timeout=30
+        ) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        said = " ".join(error.read().decode(errors="replace").split())[:300]
+        raise Refused(error.code, f"{url}: Airflow answered {error.code}: {said}") from None
+
+
+def _run(dag: str, run_id: str) -> str:
+    return f"dags/{dag}/dagRuns/{urllib.parse.quote(run_id, safe='')}"
