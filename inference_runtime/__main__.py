@@ -1,0 +1,129 @@
+"""`python -m inference_runtime`: serve a bundle, ask it once, or verify it."""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_runtime.errors import Fixable
+
+if TYPE_CHECKING:
+    from inference_runtime.predictor import Predictor
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = _parser().parse_args(arguments)
+    try:
+        match given.command:
+            case "serve":
+                return _serve(given)
+            case "predict":
+                return _predict(given.bundle, given.images)
+            case _:
+                return _verify(given.folder)
+    except Fixable as error:
+        return _failed(error)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m inference_runtime", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="answer HTTP requests and journal every answer")
+    serve.add_argument("--bundle", type=Path, required=True, metavar="DIR", help="what answers")
+    serve.add_argument("--journal", type=Path, required=True, metavar="DIR", help="where answers are kept")
+    serve.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
+    serve.add_argument("--port", type=_port, default=8072, help="0 takes a free one (default: %(default)s)")
+    serve.add_argument("--threads", type=_count, metavar="N", help="workers (default: one per CPU)")
+    serve.epilog = "RUNTIME_ADMIN_TOKEN in the environment opens POST /admin/bundles, which swaps the bundle."
+
+    predict = commands.add_parser("predict", help="one JSON line per image")
+    predict.add_argument("--bundle", type=Path, required=True, metavar="DIR")
+    predict.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+
+    verify = commands.add_parser("verify", help="check every file of a bundle, and that it answers")
+    verify.add_argument("folder", type=Path, metavar="DIR")
+    return parser
+
+
+def _serve(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from inference_runtime.journal import Journal
+    from inference_runtime.server import Server
+    from inference_runtime.service import Service, warm_predictor
+
+    logging.basicConfig(level=logging.INFO, format="inference_runtime: %(message)s")
+    threads = given.threads or _cpus()
+    predictor = warm_predictor(given.bundle)
+    journal = Journal(given.journal)
+
+    async def run() -> None:
+        server = Server(Service(predictor, journal), threads, os.environ.get("RUNTIME_ADMIN_TOKEN") or None)
+        await server.run(given.host, given.port)
+
+    try:
+        asyncio.run(run())
+    finally:
+        journal.close()
+    logging.info("stopped: %d answers journalled, %d shed", journal.written, journal.shed)
+    return 0
+
+
+def _cpus() -> int:
+    # The machine may have more than this process may use; only Linux can say.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _predict(folder: Path, images: list[Path]) -> int:
+    from inference_runtime.service import warm_predictor
+
+    predictor = warm_predictor(folder)
+    return max([_predict_one(predictor, image) for image in images])
+
+
+def _predict_one(predictor: "Predictor", file: Path) -> int:
+    try:
+        (answer,) = predictor.predict([file.read_bytes()])
+    except OSError as error:
+        return _failed(f"{file}: {error.strerror}")
+    if isinstance(answer, Fixable):
+        return _failed(f"{file}: {answer}")
+    label = predictor.bundle.classes[answer.p > 0.5]
+    shown = {"file": str(file), "p": answer.p, "label": label, "image": answer.image, "bundle": answer.bundle}
+    print(json.dumps(shown), flush=True)
+    return 0
+
+
+def _verify(folder: Path) -> int:
+    from inference_runtime.service import warm_predictor
+
+    bundle = warm_predictor(folder).bundle
+    size = sum(file["bytes"] for file in bundle.manifest["files"].values())
+    files = f"{len(bundle.manifest['files'])} files, {size / 1e6:.1f} MB"
+    print(f"{bundle.id}: {files}, {' and '.join(bundle.classes)}, version {bundle.version or 'none'}: sound")
+    return 0
+
+
+def _failed(reason: object) -> int:
+    print(f"inference_runtime: {reason}", file=sys.stderr)
+    return 1
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port, 0 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
