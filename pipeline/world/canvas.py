@@ -52,7 +52,15 @@ class Canvas:
         self.fill([self.camera.project(*place) for place in places], self.light.shade(colour, x, z, reflect))
 
     def box(
-        self, x: float, z: float, width: float, bottom: float, top: float, length: float, colour: Colour, reflect: float = 0.0
+        self,
+        x: float,
+        z: float,
+        width: float,
+        bottom: float,
+        top: float,
+        length: float,
+        colour: Colour,
+        reflect: float = 0.0,
     ) -> None:
         """The visible faces of a block whose near face is centred on (x, z)."""
         left, right, far = x - width / 2, x + width / 2, z + length
@@ -83,10 +91,20 @@ class Canvas:
     def shadow(self, x: float, z: float, width: float, height: float, depth: float = 0.4) -> None:
         """What a thing of this size takes from the ground: a dark foot, and by day a slanted streak."""
         half, lean, camera = width / 2, self.light.sun * height, self.camera
-        foot = [(x - half, z - 0.1), (x + half, z - 0.1), (x + 1.1 * half, z + depth), (x - 1.1 * half, z + depth)]
+        foot = [
+            (x - half, z - 0.1),
+            (x + half, z - 0.1),
+            (x + 1.1 * half, z + depth),
+            (x - 1.1 * half, z + depth),
+        ]
         self.stain([camera.project(px, 0, pz) for px, pz in foot], (12, 12, 16), 0.25 + self.light.shadow / 2)
         if self.light.shadow > 0.3:
-            streak = [(x - half, z), (x + half, z), (x + half + lean, z + 0.5 * height), (x - half + lean, z + 0.5 * height)]
+            streak = [
+                (x - half, z),
+                (x + half, z),
+                (x + half + lean, z + 0.5 * height),
+                (x - half + lean, z + 0.5 * height),
+            ]
             self.stain([camera.project(px, 0, pz) for px, pz in streak], (18, 20, 28), self.light.shadow)
 
     def lamp(self, x: float, y: float, z: float, radius: float, colour: Colour, spread: float = 3.0) -> None:
@@ -145,7 +163,8 @@ def darker(colour: Colour, factor: float) -> Colour:
 
 
 def _fixed(points: Sequence[Point] | NDArray[np.float64]) -> NDArray[np.int32]:
-    return np.rint(np.clip(np.asarray(points), -_FAR, _FAR) * (1 << _BITS)).astype(np.int32)
+    fixed = np.rint(np.clip(np.asarray(points), -_FAR, _FAR) * (1 << _BITS))
+    return fixed.astype(np.int32)
 
 
 def _disc(pixels: NDArray[np.uint8], x: float, y: float, radius: float, shade: Sequence[float]) -> None:

@@ -13,7 +13,7 @@ LAYOUTS = ("site", "single", "small", "far")
 
 @dataclass(frozen=True)
 class Mix:
-    """Shares of hours, weathers, flaws of the camera, and layouts of roadwork, in the order of the names above."""
+    """Shares of hours, weathers, camera flaws and layouts of roadwork, in the order of the names above."""
 
     hours: tuple[float, ...]
     weathers: tuple[float, ...]
@@ -23,9 +23,13 @@ class Mix:
 
 MIXES = {
     # What is easy to collect: fair-weather days, large sites.
-    "base": Mix((0.92, 0.05, 0.03), (0.62, 0.32, 0.03, 0.02, 0.01), (0.03, 0.03, 0.03), (0.62, 0.30, 0.05, 0.03)),
+    "base": Mix(
+        (0.92, 0.05, 0.03), (0.62, 0.32, 0.03, 0.02, 0.01), (0.03, 0.03, 0.03), (0.62, 0.30, 0.05, 0.03)
+    ),
     # What validators send.
-    "traffic": Mix((0.62, 0.15, 0.23), (0.42, 0.24, 0.16, 0.10, 0.08), (0.12, 0.10, 0.12), (0.44, 0.28, 0.15, 0.13)),
+    "traffic": Mix(
+        (0.62, 0.15, 0.23), (0.42, 0.24, 0.16, 0.10, 0.08), (0.12, 0.10, 0.12), (0.44, 0.28, 0.15, 0.13)
+    ),
 }
 
 

@@ -16,7 +16,9 @@ def street(rng: Rng) -> Street:
     kind = ("city", "suburb", "highway")[int(rng.choice(3, p=(0.52, 0.3, 0.18)))]
     region = "us" if rng.random() < 0.6 else "eu"
     lanes = {"city": int(rng.integers(2, 5)), "suburb": 2, "highway": int(rng.integers(3, 5))}[kind]
-    pavement = {"city": float(rng.uniform(2, 4)), "suburb": float(rng.uniform(1.2, 2.2)), "highway": 0.0}[kind]
+    pavement = {"city": float(rng.uniform(2, 4)), "suburb": float(rng.uniform(1.2, 2.2)), "highway": 0.0}[
+        kind
+    ]
     return Street(kind, region, lanes, float(rng.uniform(3.0, 3.6)), pavement)
 
 
@@ -63,7 +65,9 @@ def _kerbside(kind: str, style: str = "") -> Callable[[Rng, Street], Thing]:
 def _on_wall(kind: str) -> Callable[[Rng, Street], Thing]:
     def place(rng: Rng, street: Street) -> Thing:
         wall = street.edge + street.pavement - (0.1 if kind == "awning" else 0.7)
-        return Thing(kind, side(rng) * wall, float(rng.uniform(5, 26)), seed(rng), "", float(rng.uniform(0.8, 2.4)))
+        return Thing(
+            kind, side(rng) * wall, float(rng.uniform(5, 26)), seed(rng), "", float(rng.uniform(0.8, 2.4))
+        )
 
     return place
 
@@ -80,7 +84,9 @@ def _vehicle(kind: str) -> Callable[[Rng, Street], Thing]:
 
 def _passer_by(rng: Rng, street: Street) -> Thing:
     x = side(rng) * (street.edge + float(rng.uniform(-0.5, 1.5)))
-    return Thing("walker", x, float(rng.uniform(6, 24)), seed(rng), ("orange", "yellow")[int(rng.integers(2))])
+    return Thing(
+        "walker", x, float(rng.uniform(6, 24)), seed(rng), ("orange", "yellow")[int(rng.integers(2))]
+    )
 
 
 LOOKALIKES: dict[str, Callable[[Rng, Street], Thing]] = {
@@ -128,7 +134,9 @@ def _trees(rng: Rng, x: float, pitch: float, share: float) -> Iterator[Thing]:
         for z in np.arange(float(rng.uniform(5, 12)), 95, pitch):
             if rng.random() < share:
                 size = float(rng.uniform(0.8, 1.5))
-                yield Thing("tree", where * (x + float(rng.uniform(0, 1.2))), float(z), seed(rng), style, size)
+                yield Thing(
+                    "tree", where * (x + float(rng.uniform(0, 1.2))), float(z), seed(rng), style, size
+                )
 
 
 def _rails(rng: Rng, street: Street) -> Iterator[Thing]:
@@ -151,7 +159,9 @@ def _driving(rng: Rng, street: Street) -> Iterator[Thing]:
         while z < 90:
             x = -street.edge + (lane + 0.5) * street.lane
             if rng.random() < 0.55:
-                yield _car(rng, x + float(rng.uniform(-0.3, 0.3)), z, oncoming=x < 0 and street.kind != "highway")
+                yield _car(
+                    rng, x + float(rng.uniform(-0.3, 0.3)), z, oncoming=x < 0 and street.kind != "highway"
+                )
             z += float(rng.uniform(14, 45))
 
 

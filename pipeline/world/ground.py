@@ -87,7 +87,9 @@ def _crossing(canvas: Canvas, street: Street, z: float, fade: float) -> None:
         _paint(canvas, float(x), float(x) + 0.5, z, z + 3, _WHITE, fade)
 
 
-def _paint(canvas: Canvas, left: float, right: float, near: float, far: float, colour: Colour, fade: float) -> None:
+def _paint(
+    canvas: Canvas, left: float, right: float, near: float, far: float, colour: Colour, fade: float
+) -> None:
     project = canvas.camera.project
     corners = [project(left, 0, near), project(right, 0, near), project(right, 0, far), project(left, 0, far)]
     canvas.stain(corners, colour, fade)
@@ -99,12 +101,18 @@ def _strip(canvas: Canvas, left: float, right: float, colour: Colour) -> None:
 
 def _patch(canvas: Canvas, left: float, right: float, near: float, far: float, colour: Colour) -> None:
     project = canvas.camera.project
-    canvas.fill([project(left, 0, near), project(right, 0, near), project(right, 0, far), project(left, 0, far)], colour)
+    canvas.fill(
+        [project(left, 0, near), project(right, 0, near), project(right, 0, far), project(left, 0, far)],
+        colour,
+    )
 
 
 def _light(canvas: Canvas, top: int, rng: np.random.Generator) -> None:
     """Lights the flat world pixel by pixel, with the grain of its surface, at a quarter of the resolution."""
-    rows, columns = np.arange(top, HEIGHT, 4, dtype=np.float32) + 2, np.arange(0, WIDTH, 4, dtype=np.float32) + 2
+    rows, columns = (
+        np.arange(top, HEIGHT, 4, dtype=np.float32) + 2,
+        np.arange(0, WIDTH, 4, dtype=np.float32) + 2,
+    )
     camera, light = canvas.camera, canvas.light
     z = np.minimum(camera.focal * camera.height / np.maximum(rows - camera.horizon, 0.5), _END)[:, None]
     x = camera.x + (columns[None, :] - camera.centre) * z / camera.focal

@@ -10,7 +10,14 @@ _WALLS: tuple[Colour, ...] = (
     (148, 84, 66), (166, 104, 78), (190, 178, 158), (206, 196, 176), (120, 116, 114), (172, 168, 164),
     (214, 178, 110), (198, 132, 92), (104, 110, 122), (224, 220, 212), (134, 70, 58), (176, 150, 122),
 )  # fmt: skip
-_SHOPS: tuple[Colour, ...] = ((54, 60, 66), (92, 40, 38), (38, 70, 58), (44, 52, 92), (120, 110, 96), (150, 90, 44))
+_SHOPS: tuple[Colour, ...] = (
+    (54, 60, 66),
+    (92, 40, 38),
+    (38, 70, 58),
+    (44, 52, 92),
+    (120, 110, 96),
+    (150, 90, 44),
+)
 _GLASS: Colour = (66, 80, 94)
 _LIT: tuple[Colour, ...] = ((236, 196, 122), (214, 220, 206), (240, 176, 90))
 _LEAVES: tuple[tuple[Colour, ...], ...] = (
@@ -41,18 +48,26 @@ def house(canvas: Canvas, thing: Thing) -> None:
     """A house with a gable towards us and its eaves along the street."""
     rng = thing.rng()
     wall, roof = _pick(rng, _WALLS), _pick(rng, ((96, 60, 50), (72, 72, 78), (120, 84, 60), (60, 56, 58)))
-    width, height, ridge = float(rng.uniform(7, 11)), float(rng.uniform(3.2, 6.2)), float(rng.uniform(1.8, 3.0))
+    width, height, ridge = (
+        float(rng.uniform(7, 11)),
+        float(rng.uniform(3.2, 6.2)),
+        float(rng.uniform(1.8, 3.0)),
+    )
     outward = width if thing.x > 0 else -width
     near, far = max(thing.z, 2.0), max(thing.z, 2.0) + thing.size
     middle = thing.x + outward / 2
     canvas.solid(_face(near, thing.x, thing.x + outward, 0, height), wall)
-    canvas.solid([(thing.x, height, near), (middle, height + ridge, near), (thing.x + outward, height, near)], wall)
+    canvas.solid(
+        [(thing.x, height, near), (middle, height + ridge, near), (thing.x + outward, height, near)], wall
+    )
     eaves, top = (thing.x - outward * 0.05, height - 0.1), (middle, height + ridge)
     canvas.solid([(*eaves, near), (*top, near), (*top, far), (*eaves, far)], roof)
     canvas.solid(_wall(thing.x, near, far, 0, height), darker(wall, 0.86))
     _windows(canvas, thing, rng, max(1, int(height // 2.8)), 2.8, (near, far))
     for x in (0.25, 0.7):
-        _window(canvas, rng, _face(near, thing.x + outward * x, thing.x + outward * (x + 0.15), 1.0, 2.2), near)
+        _window(
+            canvas, rng, _face(near, thing.x + outward * x, thing.x + outward * (x + 0.15), 1.0, 2.2), near
+        )
 
 
 def tree(canvas: Canvas, thing: Thing) -> None:
@@ -90,7 +105,12 @@ def rail(canvas: Canvas, thing: Thing) -> None:
 
 
 def _windows(
-    canvas: Canvas, thing: Thing, rng: np.random.Generator, floors: int, storey: float, span: tuple[float, float]
+    canvas: Canvas,
+    thing: Thing,
+    rng: np.random.Generator,
+    floors: int,
+    storey: float,
+    span: tuple[float, float],
 ) -> None:
     near, far = span
     first = 1 if thing.kind == "terrace" else 0
@@ -106,7 +126,9 @@ def _windows(
             _window(canvas, rng, _wall(thing.x, float(z), float(z) + width, low, low + 1.5), float(z))
 
 
-def _window(canvas: Canvas, rng: np.random.Generator, places: list[tuple[float, float, float]], z: float) -> None:
+def _window(
+    canvas: Canvas, rng: np.random.Generator, places: list[tuple[float, float, float]], z: float
+) -> None:
     if canvas.light.lamp and rng.random() < 0.35:
         glow = darker(_pick(rng, _LIT), float(rng.uniform(0.5, 1.0)) * float(np.exp(-z / canvas.light.reach)))
         canvas.fill([canvas.camera.project(*place) for place in places], glow)

@@ -36,7 +36,9 @@ def _site(rng: Rng, street: Street) -> Iterator[Thing]:
     yield _thing(rng, "sign", kerb + where * 0.6, max(5.0, start - float(rng.uniform(0, 5))), street)
     for _ in range(int(rng.integers(1, 3))):
         kind = _LARGE[int(rng.integers(len(_LARGE)))]
-        yield _thing(rng, kind, middle + float(rng.uniform(-0.8, 0.8)), start + float(rng.uniform(7, 20)), street)
+        yield _thing(
+            rng, kind, middle + float(rng.uniform(-0.8, 0.8)), start + float(rng.uniform(7, 20)), street
+        )
     for _ in range(int(rng.integers(0, 4))):
         x = middle + float(rng.uniform(-1.5, 1.5))
         yield _thing(rng, "worker", x, start + float(rng.uniform(4, 18)), street)
@@ -61,7 +63,9 @@ def _single(rng: Rng, street: Street, camera: Camera) -> Iterator[Thing]:
     yield first
     for _ in range(int(rng.integers(0, 3))):
         kind = _MIDDLE[int(rng.integers(len(_MIDDLE)))]
-        yield _thing(rng, kind, first.x + float(rng.uniform(-2, 2)), first.z + float(rng.uniform(0, 5)), street)
+        yield _thing(
+            rng, kind, first.x + float(rng.uniform(-2, 2)), first.z + float(rng.uniform(0, 5)), street
+        )
 
 
 def _one(

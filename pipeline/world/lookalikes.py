@@ -1,4 +1,4 @@
-"""What wears the colours of roadwork and is none: the things that fool a classifier which only sees orange."""
+"""What wears the colours of roadwork and is none, to fool whoever only looks for orange."""
 
 import numpy as np
 
@@ -35,10 +35,21 @@ def awning(canvas: Canvas, thing: Thing) -> None:
         z = near + 0.55 * index
         colour = second if index % 2 else first
         canvas.solid(
-            [(thing.x, 3.1, z), (thing.x, 3.1, z + 0.56), (thing.x + out, 2.4, z + 0.56), (thing.x + out, 2.4, z)], colour
+            [
+                (thing.x, 3.1, z),
+                (thing.x, 3.1, z + 0.56),
+                (thing.x + out, 2.4, z + 0.56),
+                (thing.x + out, 2.4, z),
+            ],
+            colour,
         )
         canvas.solid(
-            [(thing.x + out, 2.4, z), (thing.x + out, 2.4, z + 0.56), (thing.x + out, 2.15, z + 0.56), (thing.x + out, 2.15, z)],
+            [
+                (thing.x + out, 2.4, z),
+                (thing.x + out, 2.4, z + 0.56),
+                (thing.x + out, 2.15, z + 0.56),
+                (thing.x + out, 2.15, z),
+            ],
             darker(colour, 0.8),
         )
 
@@ -53,7 +64,9 @@ def shop_sign(canvas: Canvas, thing: Thing) -> None:
         card.lamp(0, low + height / 2, 0.3 * min(width, height), tone, spread=3.5)
     card.rect(-width / 2, low, width / 2, low + height, tone, reflect=0.4)
     for y in np.arange(low + 0.15, low + height - 0.15, 0.28):
-        card.rect(-width * 0.38, float(y), width * float(rng.uniform(0.1, 0.38)), float(y) + 0.12, (40, 32, 32))
+        card.rect(
+            -width * 0.38, float(y), width * float(rng.uniform(0.1, 0.38)), float(y) + 0.12, (40, 32, 32)
+        )
 
 
 def traffic_sign(canvas: Canvas, thing: Thing) -> None:
@@ -72,7 +85,11 @@ def traffic_sign(canvas: Canvas, thing: Thing) -> None:
         card.rect(-0.04, low + 0.18, 0.04, low + 0.46, (24, 24, 24))
     elif kind == 3:
         angles = np.arange(8) * np.pi / 4 + np.pi / 8
-        card.poly([(0.45 * float(np.cos(a)), low + 0.45 + 0.45 * float(np.sin(a))) for a in angles], _RED, reflect=0.8)
+        card.poly(
+            [(0.45 * float(np.cos(a)), low + 0.45 + 0.45 * float(np.sin(a))) for a in angles],
+            _RED,
+            reflect=0.8,
+        )
         card.rect(-0.28, low + 0.37, 0.28, low + 0.53, _WHITE, reflect=0.8)
     else:
         card.disc(0, low + 0.4, 0.38, _RED, reflect=0.8)
@@ -97,7 +114,12 @@ def shrub(canvas: Canvas, thing: Thing) -> None:
     card.rect(-0.24, 0, 0.24, 0.16, (96, 66, 50))
     for share in np.linspace(0.1, 0.95, 9):
         spread = 0.3 * (1.05 - float(share))
-        card.disc(float(rng.normal(0, 0.04)), tall * float(share), max(0.06, spread), darker(tone, float(rng.uniform(0.8, 1.15))))
+        card.disc(
+            float(rng.normal(0, 0.04)),
+            tall * float(share),
+            max(0.06, spread),
+            darker(tone, float(rng.uniform(0.8, 1.15))),
+        )
 
 
 def bollards(canvas: Canvas, thing: Thing) -> None:
@@ -130,7 +152,9 @@ def parasol(canvas: Canvas, thing: Thing) -> None:
     card.rect(-0.03, 0, 0.03, 2.2, _POST)
     for index in range(4):
         left, right = -1.1 + 0.55 * index, -0.55 + 0.55 * index
-        card.poly([(left, 2.05), (right, 2.05), (0, 2.6)], _WHITE if index % 2 and rng.random() < 0.6 else tone)
+        card.poly(
+            [(left, 2.05), (right, 2.05), (0, 2.6)], _WHITE if index % 2 and rng.random() < 0.6 else tone
+        )
 
 
 def banner(canvas: Canvas, thing: Thing) -> None:

@@ -86,7 +86,9 @@ def _arrow(card: Card, y: float, left: bool) -> None:
 
 
 def _tracks(card: Card, half: float) -> None:
-    card.poly([(-half, 0.25), (-half + 0.25, 0), (half - 0.25, 0), (half, 0.25), (half, 0.6), (-half, 0.6)], _DARK)
+    card.poly(
+        [(-half, 0.25), (-half + 0.25, 0), (half - 0.25, 0), (half, 0.25), (half, 0.6), (-half, 0.6)], _DARK
+    )
     for x in (-0.7, -0.25, 0.2, 0.65):
         card.disc(x * half * 1.3, 0.3, 0.2, (88, 84, 80))
     card.rect(-half * 0.5, 0.6, half * 0.5, 1.0, (64, 62, 60))
@@ -94,5 +96,3 @@ def _tracks(card: Card, half: float) -> None:
 
 def _mirrored(card: Card, face: float, points: list[Point], colour: Colour) -> None:
     card.poly([(face * x, y) for x, y in points], colour)
-
-

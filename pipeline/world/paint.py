@@ -21,7 +21,13 @@ DRAWINGS: dict[str, Drawing] = {
         *(roadwork.cone, roadwork.drum, roadwork.barrier, roadwork.sign, roadwork.fence),
         *(roadwork.worker, roadwork.wall, roadwork.trench),
         *(machines.excavator, machines.roller, machines.work_truck, machines.arrow_board),
-        *(lookalikes.hydrant, lookalikes.awning, lookalikes.shop_sign, lookalikes.traffic_sign, lookalikes.bin),
+        *(
+            lookalikes.hydrant,
+            lookalikes.awning,
+            lookalikes.shop_sign,
+            lookalikes.traffic_sign,
+            lookalikes.bin,
+        ),
         *(lookalikes.shrub, lookalikes.bollards, lookalikes.boom, lookalikes.parasol, lookalikes.banner),
     )
 }
@@ -50,4 +56,6 @@ def _draw(canvas: Canvas, things: Iterable[Thing]) -> None:
 
 
 def _lamps(scenery: Iterable[Thing]) -> tuple[tuple[float, float], ...]:
-    return tuple((0.75 * thing.x, thing.z) for thing in scenery if thing.kind == "street_lamp" and thing.z < 60)
+    return tuple(
+        (0.75 * thing.x, thing.z) for thing in scenery if thing.kind == "street_lamp" and thing.z < 60
+    )

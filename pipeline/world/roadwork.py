@@ -23,11 +23,21 @@ def cone(canvas: Canvas, thing: Thing) -> None:
     card = canvas.card(thing.x, thing.z, tall)
     canvas.shadow(thing.x, thing.z, 0.4 * tall, tall, 0.25)
     card.rect(-0.27, 0, 0.27, 0.07, darker(tone, 0.8) if rng.random() < 0.6 else (40, 40, 42))
-    slices = [(0.07, 0.42, tone), (0.42, 0.58, WHITE), (0.58, 0.72, tone), (0.72, 0.84, WHITE), (0.84, 1.0, tone)]
+    slices = [
+        (0.07, 0.42, tone),
+        (0.42, 0.58, WHITE),
+        (0.58, 0.72, tone),
+        (0.72, 0.84, WHITE),
+        (0.84, 1.0, tone),
+    ]
     for low, high, colour in slices:
         left, top = _taper(low), _taper(high)
         card.poly([(-left, low), (left, low), (top, high), (-top, high)], colour, reflect=0.9)
-        card.poly([(left * 0.4, low), (left, low), (top, high), (top * 0.4, high)], darker(colour, 0.82), reflect=0.7)
+        card.poly(
+            [(left * 0.4, low), (left, low), (top, high), (top * 0.4, high)],
+            darker(colour, 0.82),
+            reflect=0.7,
+        )
 
 
 def drum(canvas: Canvas, thing: Thing) -> None:
@@ -81,7 +91,11 @@ def fence(canvas: Canvas, thing: Thing) -> None:
         card.rect(float(x) - 0.03, 0, float(x) + 0.03, 1.15, (84, 74, 62))
     if rng.random() < 0.5:
         for y in np.arange(0.15, 1.1, 0.14):
-            card.line([(-length / 2, float(y)), (0, float(y) - 0.04), (length / 2, float(y))], 0.06, _worn(ORANGE, rng))
+            card.line(
+                [(-length / 2, float(y)), (0, float(y) - 0.04), (length / 2, float(y))],
+                0.06,
+                _worn(ORANGE, rng),
+            )
     else:
         for y in (0.25, 0.85):
             stripes(card, -length / 2, length / 2, y, 0.18, RED)
@@ -121,7 +135,11 @@ def trench(canvas: Canvas, thing: Thing) -> None:
     card, earth = canvas.card(thing.x, thing.z), darker((132, 100, 68), float(rng.uniform(0.75, 1.15)))
     project, width = canvas.camera.project, 1.2 * thing.size
     cut = [(-width, -2.5), (width, -2.5), (width, -0.4), (-width, -0.4)]
-    canvas.stain([project(thing.x + x, 0, max(2.0, thing.z + z)) for x, z in cut], darker((60, 48, 36), canvas.light.ambient[1]), 0.85)
+    canvas.stain(
+        [project(thing.x + x, 0, max(2.0, thing.z + z)) for x, z in cut],
+        darker((60, 48, 36), canvas.light.ambient[1]),
+        0.85,
+    )
     outline = [(-1.3 * width, 0.0)]
     for x in np.linspace(-1.1, 1.1, 9):
         outline.append((float(x) * width, float((1.15 - abs(x)) * width * rng.uniform(0.45, 0.7))))
@@ -136,7 +154,11 @@ def stripes(card: Card, left: float, right: float, low: float, height: float, to
     step = height * 1.05
     for x in np.arange(left, right - step / 2, 2 * step):
         ends = [min(max(float(x) + shift, left), right) for shift in (0, step, step * 1.6, step * 0.6)]
-        card.poly([(ends[0], low), (ends[1], low), (ends[2], low + height), (ends[3], low + height)], tone, reflect=0.8)
+        card.poly(
+            [(ends[0], low), (ends[1], low), (ends[2], low + height), (ends[3], low + height)],
+            tone,
+            reflect=0.8,
+        )
 
 
 def flasher(card: Card, x: float, y: float) -> None:
@@ -153,9 +175,15 @@ def _digger(card: Card, y: float, size: float) -> None:
     """The man with the shovel."""
     black: Colour = (22, 22, 22)
     card.disc(0.02 * size, y + 0.36 * size, 0.06 * size, black)
-    card.line([(-0.16 * size, y - 0.2 * size), (-0.05 * size, y + 0.05 * size), (0.02 * size, y + 0.26 * size)], 0.1 * size, black)
+    card.line(
+        [(-0.16 * size, y - 0.2 * size), (-0.05 * size, y + 0.05 * size), (0.02 * size, y + 0.26 * size)],
+        0.1 * size,
+        black,
+    )
     card.line([(0.02 * size, y + 0.2 * size), (0.2 * size, y - 0.12 * size)], 0.06 * size, black)
-    card.poly([(0.1 * size, y - 0.2 * size), (0.34 * size, y - 0.2 * size), (0.22 * size, y - 0.06 * size)], black)
+    card.poly(
+        [(0.1 * size, y - 0.2 * size), (0.34 * size, y - 0.2 * size), (0.22 * size, y - 0.06 * size)], black
+    )
 
 
 def _taper(height: float) -> float:
@@ -165,4 +193,8 @@ def _taper(height: float) -> float:
 def _worn(colour: Colour, rng: np.random.Generator) -> Colour:
     red, green, blue = colour
     dirt = float(rng.uniform(0.72, 1.03))
-    return round(red * dirt), round((green + int(rng.integers(-14, 26))) * dirt), round((blue + int(rng.integers(0, 26))) * dirt)
+    return (
+        round(red * dirt),
+        round((green + int(rng.integers(-14, 26))) * dirt),
+        round((blue + int(rng.integers(0, 26))) * dirt),
+    )

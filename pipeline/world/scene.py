@@ -67,7 +67,9 @@ def _check(label: int | None, tags: Collection[str]) -> None:
     if unknown := set(tags) - TAGS:
         raise ValueError(f"no such tag: {', '.join(sorted(unknown))}; there are {', '.join(sorted(TAGS))}")
     if label == 0 and set(tags) & set(LAYOUTS):
-        raise ValueError(f"a scene without roadwork cannot be tagged {', '.join(sorted(set(tags) & set(LAYOUTS)))}")
+        raise ValueError(
+            f"a scene without roadwork cannot be tagged {', '.join(sorted(set(tags) & set(LAYOUTS)))}"
+        )
 
 
 def _compose(rng: np.random.Generator, seed: int, label: int, tags: Collection[str], mix: Mix) -> Scene:
@@ -89,7 +91,9 @@ def _camera(rng: np.random.Generator, street: Street) -> Camera:
     height = float(rng.choice((1.15, 1.35, 1.5, 1.9, 2.5), p=(0.15, 0.3, 0.3, 0.15, 0.1)))
     lane = int(rng.integers(street.lanes // 2, street.lanes))
     x = -street.edge + (lane + 0.5) * street.lane + float(rng.normal(0, 0.3))
-    return Camera(x, height, float(rng.uniform(430, 620)), float(rng.normal(172, 18)), float(rng.normal(320, 55)))
+    return Camera(
+        x, height, float(rng.uniform(430, 620)), float(rng.normal(172, 18)), float(rng.normal(320, 55))
+    )
 
 
 def _hides(thing: Thing, works: tuple[Thing, ...], camera: Camera) -> bool:

@@ -9,8 +9,16 @@ from pipeline.world.conditions import Conditions
 from pipeline.world.light import Colour
 
 _SKIES: dict[str, tuple[tuple[Colour, Colour], ...]] = {
-    "day": (((78, 134, 200), (190, 212, 230)), ((104, 158, 214), (214, 224, 230)), ((60, 110, 176), (176, 204, 232))),
-    "dusk": (((66, 70, 112), (230, 150, 104)), ((90, 84, 120), (216, 172, 150)), ((52, 58, 96), (190, 120, 110))),
+    "day": (
+        ((78, 134, 200), (190, 212, 230)),
+        ((104, 158, 214), (214, 224, 230)),
+        ((60, 110, 176), (176, 204, 232)),
+    ),
+    "dusk": (
+        ((66, 70, 112), (230, 150, 104)),
+        ((90, 84, 120), (216, 172, 150)),
+        ((52, 58, 96), (190, 120, 110)),
+    ),
     "night": (((10, 12, 24), (44, 40, 48)), ((14, 16, 26), (62, 54, 52)), ((6, 8, 18), (28, 32, 48))),
 }
 _GREY: dict[str, tuple[Colour, Colour]] = {
@@ -51,14 +59,20 @@ def _clouds(conditions: Conditions, rows: int, rng: np.random.Generator) -> NDAr
         fine, shape, interpolation=cv2.INTER_CUBIC
     )
     strength = {"day": 46.0, "dusk": 26.0, "night": 6.0}[conditions.hour]
-    clouds = np.clip(soft - rng.uniform(-0.2, 1.2), 0, 1) * strength * (1.0 if conditions.weather == "clear" else 0.5)
+    clouds = (
+        np.clip(soft - rng.uniform(-0.2, 1.2), 0, 1)
+        * strength
+        * (1.0 if conditions.weather == "clear" else 0.5)
+    )
     whole: NDArray[np.float32] = cv2.resize(clouds, (WIDTH, rows))[:, :, None].astype(np.float32)
     return whole
 
 
 def _hills(rng: np.random.Generator) -> list[tuple[float, float]]:
     x = np.linspace(0, WIDTH, 41)
-    waves = sum(rng.uniform(2, 9) * np.sin(x / rng.uniform(40, 160) + rng.uniform(0, 6)) for _ in range(3))
+    waves = np.zeros_like(x)
+    for _ in range(3):
+        waves += rng.uniform(2, 9) * np.sin(x / rng.uniform(40, 160) + rng.uniform(0, 6))
     return [(float(px), float(max(1.0, 12 + height))) for px, height in zip(x, waves, strict=True)]
 
 

@@ -65,29 +65,56 @@ def cyclist(canvas: Canvas, thing: Thing) -> None:
     card = canvas.card(thing.x, thing.z)
     card.rect(-0.04, 0, 0.04, 0.75, _TYRE)
     card.line([(-0.28, 0.95), (0.28, 0.95)], 0.05, (60, 60, 64))
-    figure(card, _COATS[int(rng.integers(len(_COATS)))], (38, 38, 46), _SKIN[int(rng.integers(3))], lift=0.35, stride=0.1)
+    figure(
+        card,
+        _COATS[int(rng.integers(len(_COATS)))],
+        (38, 38, 46),
+        _SKIN[int(rng.integers(3))],
+        lift=0.35,
+        stride=0.1,
+    )
     card.lamp(0, 0.7, 0.04, (220, 30, 24))
 
 
 def person(
-    canvas: Canvas, thing: Thing, rng: np.random.Generator, coat: Colour, trousers: Colour, stride: float | None = None
+    canvas: Canvas,
+    thing: Thing,
+    rng: np.random.Generator,
+    coat: Colour,
+    trousers: Colour,
+    stride: float | None = None,
 ) -> Card:
     tall = thing.size * float(rng.uniform(0.93, 1.07))
     card = canvas.card(thing.x, thing.z, tall)
     canvas.shadow(thing.x, thing.z, 0.5, 1.7, 0.2)
-    figure(card, coat, trousers, _SKIN[int(rng.integers(3))], stride=float(rng.uniform(0.05, 0.3)) if stride is None else stride)
+    figure(
+        card,
+        coat,
+        trousers,
+        _SKIN[int(rng.integers(3))],
+        stride=float(rng.uniform(0.05, 0.3)) if stride is None else stride,
+    )
     return card
 
 
-def figure(card: Card, coat: Colour, trousers: Colour, skin: Colour, lift: float = 0.0, stride: float = 0.15) -> None:
+def figure(
+    card: Card, coat: Colour, trousers: Colour, skin: Colour, lift: float = 0.0, stride: float = 0.15
+) -> None:
     for side in (-1, 1):
         foot = side * (0.08 + stride)
-        card.poly([(side * 0.02, lift + 0.9), (side * 0.19, lift + 0.9), (foot + 0.09, lift), (foot - 0.09, lift)], trousers)
+        card.poly(
+            [(side * 0.02, lift + 0.9), (side * 0.19, lift + 0.9), (foot + 0.09, lift), (foot - 0.09, lift)],
+            trousers,
+        )
         hand = side * (0.3 + stride / 2)
-        card.line([(side * 0.22, lift + 1.4), (hand, lift + 1.12), (hand, lift + 0.85)], 0.11, darker(coat, 0.85))
+        card.line(
+            [(side * 0.22, lift + 1.4), (hand, lift + 1.12), (hand, lift + 0.85)], 0.11, darker(coat, 0.85)
+        )
     card.poly([(-0.19, lift + 0.85), (0.19, lift + 0.85), (0.25, lift + 1.46), (-0.25, lift + 1.46)], coat)
     card.disc(0, lift + 1.62, 0.125, skin)
-    card.poly([(-0.12, lift + 1.64), (0.12, lift + 1.64), (0.09, lift + 1.76), (-0.09, lift + 1.76)], (56, 44, 36))
+    card.poly(
+        [(-0.12, lift + 1.64), (0.12, lift + 1.64), (0.09, lift + 1.76), (-0.09, lift + 1.76)], (56, 44, 36)
+    )
 
 
 def _body(canvas: Canvas, thing: Thing, paint: Colour, width: float, length: float, waist: float) -> None:
@@ -101,11 +128,28 @@ def _cabin(canvas: Canvas, thing: Thing, paint: Colour, sizes: tuple[float, floa
     x, z, inner = thing.x, thing.z, width / 2 - 0.18
     side = -1 if x > canvas.camera.x else 1
     low, high = x + side * (width / 2 - 0.03), x + side * inner
-    flank = [(low, waist, z + 0.1), (high, height, z + 0.75), (high, height, z + length * 0.55), (low, waist, z + length * 0.76)]
+    flank = [
+        (low, waist, z + 0.1),
+        (high, height, z + 0.75),
+        (high, height, z + length * 0.55),
+        (low, waist, z + length * 0.76),
+    ]
     canvas.solid(flank, darker(_GLASS, 0.85))
     pillar = z + length * 0.38
-    canvas.solid([(low, waist, pillar), (high, height, pillar), (high, height, pillar + 0.1), (low, waist, pillar + 0.1)], paint)
-    pane = [(x - width / 2 + 0.04, waist, z + 0.1), (x - inner, height, z + 0.75), (x + inner, height, z + 0.75)]
+    canvas.solid(
+        [
+            (low, waist, pillar),
+            (high, height, pillar),
+            (high, height, pillar + 0.1),
+            (low, waist, pillar + 0.1),
+        ],
+        paint,
+    )
+    pane = [
+        (x - width / 2 + 0.04, waist, z + 0.1),
+        (x - inner, height, z + 0.75),
+        (x + inner, height, z + 0.75),
+    ]
     canvas.solid([*pane, (x + width / 2 - 0.04, waist, z + 0.1)], _GLASS)
     roof = [(x - inner, height, z + 0.75), (x + inner, height, z + 0.75)]
     canvas.solid([*roof, (x + inner, height + 0.05, z + 1.2), (x - inner, height + 0.05, z + 1.2)], paint)
@@ -133,12 +177,22 @@ def _wheels(canvas: Canvas, thing: Thing, z: float, width: float, radius: float)
         canvas.card(thing.x + x, z - radius).rect(-0.12, 0, 0.12, 2 * radius * 0.8, _TYRE)
 
 
-def _livery(canvas: Canvas, thing: Thing, rng: np.random.Generator, sizes: tuple[float, float, float]) -> None:
+def _livery(
+    canvas: Canvas, thing: Thing, rng: np.random.Generator, sizes: tuple[float, float, float]
+) -> None:
     """A stripe along the flank: delivery firms love orange as much as road menders do."""
     width, length, height = sizes
     if rng.random() < 0.6 or abs(thing.x - canvas.camera.x) < width / 2:
         return
     side = thing.x + (-width / 2 if thing.x > canvas.camera.x else width / 2)
-    low, tone = height * float(rng.uniform(0.3, 0.6)), PAINTS[("orange", "blue", "red", "yellow", "green")[int(rng.integers(5))]]
-    stripe = [(side, low, thing.z), (side, low + 0.5, thing.z), (side, low + 0.5, thing.z + length), (side, low, thing.z + length)]
+    low, tone = (
+        height * float(rng.uniform(0.3, 0.6)),
+        PAINTS[("orange", "blue", "red", "yellow", "green")[int(rng.integers(5))]],
+    )
+    stripe = [
+        (side, low, thing.z),
+        (side, low + 0.5, thing.z),
+        (side, low + 0.5, thing.z + length),
+        (side, low, thing.z + length),
+    ]
     canvas.solid(stripe, darker(tone, 0.85))

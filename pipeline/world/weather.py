@@ -1,7 +1,10 @@
-"""What falls, shines and goes wrong between the street and the file: rain, snow, glare, blur, sensor noise."""
+"""What goes wrong between the street and the file: rain, snow, glare, blur, sensor noise."""
+
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.challenge import Pixels
 from pipeline.world.canvas import HEIGHT, WIDTH, Canvas
@@ -9,6 +12,9 @@ from pipeline.world.conditions import Conditions
 from pipeline.world.thing import Street
 
 Rng = np.random.Generator
+
+_NOISE = {"day": 2.5, "dusk": 5.0, "night": 8.0}
+_NOISE_FLAW = 11.0
 
 
 def puddle(canvas: Canvas, street: Street) -> None:
@@ -26,7 +32,9 @@ def puddle(canvas: Canvas, street: Street) -> None:
 
 def bloom(canvas: Canvas) -> None:
     """Adds the halos of all lamps."""
-    halo = cv2.addWeighted(cv2.GaussianBlur(canvas.halo, (0, 0), 1.6), 0.8, cv2.GaussianBlur(canvas.halo, (0, 0), 5), 0.7, 0)
+    halo = cv2.addWeighted(
+        cv2.GaussianBlur(canvas.halo, (0, 0), 1.6), 0.8, cv2.GaussianBlur(canvas.halo, (0, 0), 5), 0.7, 0
+    )
     cv2.add(canvas.pixels, cv2.resize(halo, (WIDTH, HEIGHT)), dst=canvas.pixels)
 
 
@@ -54,7 +62,7 @@ def _rain(pixels: Pixels, rng: Rng) -> Pixels:
         end = (round(x + slant * length), round(y + length))
         cv2.line(streaks, (round(x), round(y)), end, int(rng.integers(60, 150)), 1, cv2.LINE_AA)
     veil = cv2.cvtColor(cv2.GaussianBlur(streaks, (3, 3), 0), cv2.COLOR_GRAY2RGB)
-    return cv2.addWeighted(pixels, 0.94, veil, 0.42, 4)
+    return _uint8(cv2.addWeighted(pixels, 0.94, veil, 0.42, 4))
 
 
 def _drops(pixels: Pixels, rng: Rng) -> Pixels:
@@ -63,7 +71,9 @@ def _drops(pixels: Pixels, rng: Rng) -> Pixels:
     for _ in range(int(rng.integers(0, 18))):
         centre, size = (int(rng.integers(WIDTH)), int(rng.integers(HEIGHT))), int(rng.integers(4, 17))
         cv2.ellipse(spots, centre, (size, round(size * 1.2)), 0, 0, 360, 255, -1, cv2.LINE_AA)
-    soft = cv2.resize(cv2.resize(pixels, (WIDTH // 10, HEIGHT // 10), interpolation=cv2.INTER_AREA), (WIDTH, HEIGHT))
+    soft = cv2.resize(
+        cv2.resize(pixels, (WIDTH // 10, HEIGHT // 10), interpolation=cv2.INTER_AREA), (WIDTH, HEIGHT)
+    )
     cv2.copyTo(soft, spots, pixels)
     return pixels
 
@@ -75,18 +85,19 @@ def _snow(pixels: Pixels, rng: Rng) -> Pixels:
     for (x, y), size in zip(places.tolist(), sizes.tolist(), strict=True):
         cv2.circle(flakes, (round(x * 8), round(y * 8)), round((0.5 + size) * 8), 230, -1, cv2.LINE_AA, 3)
     soft = cv2.cvtColor(cv2.GaussianBlur(flakes, (3, 3), 0), cv2.COLOR_GRAY2RGB)
-    return cv2.addWeighted(pixels, 0.93, soft, 0.75, 8)
+    return _uint8(cv2.addWeighted(pixels, 0.93, soft, 0.75, 8))
 
 
 def _glare(pixels: Pixels, rng: Rng) -> Pixels:
     """A low sun: a burst of light around one point, and grey haze over all."""
     x, y = float(rng.uniform(60, WIDTH - 60)), float(rng.uniform(20, 150))
-    columns, rows = np.meshgrid(np.arange(0, WIDTH, 4, dtype=np.float32), np.arange(0, HEIGHT, 4, dtype=np.float32))
+    columns, rows = np.meshgrid(
+        np.arange(0, WIDTH, 4, dtype=np.float32), np.arange(0, HEIGHT, 4, dtype=np.float32)
+    )
     distance = np.hypot(columns - x, rows - y)
     burst = 235 * np.exp(-((distance / 60) ** 2)) + 130 * np.exp(-distance / 150) + 22
     warm = burst[:, :, None] * np.array((1.0, 0.94, 0.80), np.float32)
-    light = np.clip(cv2.resize(warm, (WIDTH, HEIGHT)), 0, 255).astype(np.uint8)
-    return cv2.add(pixels, light)
+    return _uint8(pixels + cv2.resize(warm, (WIDTH, HEIGHT)))
 
 
 def _motion(pixels: Pixels, rng: Rng) -> Pixels:
@@ -95,25 +106,28 @@ def _motion(pixels: Pixels, rng: Rng) -> Pixels:
     half = (length - 1) / 2
     for step in np.linspace(-half, half, 3 * length):
         kernel[round(half + step * np.sin(angle)), round(half + step * np.cos(angle))] += 1
-    return cv2.filter2D(pixels, -1, kernel / kernel.sum())
+    return _uint8(cv2.filter2D(pixels, -1, kernel / kernel.sum()))
 
 
 def _sensor(pixels: Pixels, conditions: Conditions, rng: Rng) -> Pixels:
     """White balance, contrast, falling light towards the corners, and noise that grows in the dark."""
     gain = rng.uniform(0.9, 1.1) * rng.uniform(0.95, 1.05, 3)
-    strength = {"day": 2.5, "dusk": 5.0, "night": 8.0}[conditions.hour] + (11 if "noise" in conditions.flaws else 0)
+    strength = _NOISE[conditions.hour] + (_NOISE_FLAW if "noise" in conditions.flaws else 0)
     noise = strength * rng.standard_normal((HEIGHT, WIDTH), np.float32)
-    stained = np.empty((HEIGHT, WIDTH, 3), np.float32)
+    edges, stained = _vignette(), np.empty((HEIGHT, WIDTH, 3), np.float32)
     for channel, tone in enumerate(gain.tolist()):
         # One draw serves all three channels, shifted: chroma noise at a third of the price.
         shifted = np.roll(noise, 37 * channel, axis=1)
-        stained[:, :, channel] = pixels[:, :, channel] * (_VIGNETTE * np.float32(tone)) + shifted
-    return np.clip(stained, 0, 255).astype(np.uint8)
+        stained[:, :, channel] = pixels[:, :, channel] * (edges * np.float32(tone)) + shifted
+    return _uint8(stained)
 
 
-def _vignette() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def _vignette() -> NDArray[np.float32]:
     rows, columns = np.linspace(-1, 1, HEIGHT, dtype=np.float32), np.linspace(-1, 1, WIDTH, dtype=np.float32)
-    return (1.02 - 0.10 * (rows[:, None] ** 2 + columns[None, :] ** 2)).astype(np.float32)
+    edges: NDArray[np.float32] = 1.02 - 0.10 * (rows[:, None] ** 2 + columns[None, :] ** 2)
+    return edges
 
 
-_VIGNETTE = _vignette()
+def _uint8(values: Any) -> Pixels:
+    pixels: Pixels = np.clip(values, 0, 255).astype(np.uint8, copy=False)
+    return pixels
