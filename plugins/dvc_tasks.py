@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,12 +99,11 @@ class HouseCommand(BaseOperator):  # type: ignore[misc]  # airflow is not follow
         if process is None:
             return
         _signal_group(process.pid, signal.SIGTERM)
-        try:
-            process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            self.log.warning("still alive %s s after SIGTERM: killed", GRACE)
-        finally:
-            _signal_group(process.pid, signal.SIGKILL)  # the leader may go and leave its children
+        deadline = time.monotonic() + GRACE
+        # DVC goes at once; the stage below it may want its time.
+        while (process.poll() is None or _signal_group(process.pid, 0)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        _signal_group(process.pid, signal.SIGKILL)
 
 
 class DvcStage(HouseCommand):
@@ -169,8 +169,10 @@ def _python() -> str:
     return os.environ.get("PIPELINE_PYTHON") or sys.executable
 
 
-def _signal_group(group: int, which: signal.Signals) -> None:
+def _signal_group(group: int, which: int) -> bool:
+    """Whether anyone was there to hear it."""
     try:
         os.killpg(group, which)
     except ProcessLookupError:
-        return
+        return False
+    return True

@@ -12,6 +12,7 @@ from typing import Any
 from inference_runtime.errors import Fixable
 
 OVER = ("success", "failed")
+ERROR = "error: "
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,16 @@ class Api:
         return entry["value"]
 
     def log(self, dag: str, run_id: str, task: str, tries: int = 1) -> list[str]:
-        """The lines the task wrote."""
+        """The lines the task wrote, the error that ended it among them."""
         content = self.get(f"{_run(dag, run_id)}/taskInstances/{task}/logs/{tries}?full_content=true")[
             "content"
         ]
-        return [line["event"] if isinstance(line, dict) else str(line) for line in content]
+        return [line for entry in content for line in _lines(entry)]
+
+    def reason(self, dag: str, run_id: str, task: str, tries: int = 1) -> str:
+        """Why a task failed, in a line."""
+        errors = [line for line in self.log(dag, run_id, task, tries) if line.startswith(ERROR)]
+        return errors[-1].removeprefix(ERROR) if errors else f"see the log of {task} in {self.url}"
 
     def get(self, path: str) -> Any:
         return self._ask("GET", path)
@@ -141,6 +147,12 @@ def _sent(url: str, method: str, body: Mapping[str, Any] | None = None, token: s
     except urllib.error.HTTPError as error:
         said = " ".join(error.read().decode(errors="replace").split())[:300]
         raise Refused(error.code, f"{url}: Airflow answered {error.code}: {said}") from None
+
+
+def _lines(entry: Mapping[str, Any] | str) -> list[str]:
+    if isinstance(entry, str):
+        return [entry]
+    return [entry["event"], *(f"{ERROR}{error['exc_value']}" for error in entry.get("error_detail") or [])]
 
 
 def _run(dag: str, run_id: str) -> str:

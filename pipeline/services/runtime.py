@@ -20,7 +20,7 @@ PORT = 8072
 
 
 def launch(champion: Callable[[], Path]) -> Service:
-    """Started, not ready yet. The champion is asked for only if no runtime is up: one that is can be swapped."""
+    """Started, not ready yet. The champion is asked for only if none is up; one that is can be swapped."""
     service = _service(Path() if records.running(NAME) else champion())
     supervise.launch(service)
     return service

@@ -1,0 +1,106 @@
+"""The DAG as Airflow parses it, in a process of its own: the graph of dvc.yaml, at no cost."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+PARSE = """
+import json, sys, time
+sys.path.insert(0, sys.argv[2])
+import airflow.sdk, airflow.timetables.trigger
+from airflow.dag_processing.dagbag import DagBag
+before, began = set(sys.modules), time.process_time()
+bag = DagBag(sys.argv[1])
+seconds = time.process_time() - began
+dag = bag.dags["retrain_72"]
+from airflow.serialization.serialized_objects import DagSerialization
+DagSerialization.to_dict(dag)
+print(json.dumps({
+    "errors": {str(file): error for file, error in bag.import_errors.items()},
+    "edges": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
+    "pools": sorted({task.pool for task in dag.tasks}),
+    "retries": sorted({task.retries for task in dag.tasks}),
+    "active": [dag.max_active_runs, dag.max_active_tasks, dag.catchup, dag.is_paused_upon_creation],
+    "start": str(dag.start_date),
+    "seconds": seconds,
+    "modules": sorted({name.partition(".")[0] for name in set(sys.modules)}),
+    "new": sorted({name.partition(".")[0] for name in set(sys.modules) - before}),
+}))
+"""
+
+HEAVY = {
+    *(
+        "torch",
+        "transformers",
+        "fiftyone",
+        "polars",
+        "pandas",
+        "cv2",
+        "onnx",
+        "onnxruntime",
+        "scipy",
+        "sklearn",
+    ),
+    *("PIL", "matplotlib", "pytorch_lightning", "dvc", "pipeline", "inference_runtime"),
+}
+
+
+def parsed(home: Path, airflow_home: Path) -> dict[str, Any]:
+    environment = {
+        **os.environ,
+        "RETRAIN_HOME": str(home),
+        "AIRFLOW_HOME": str(airflow_home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", PARSE, str(REPOSITORY / "dags"), str(REPOSITORY / "plugins")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def dag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    home = tmp_path_factory.mktemp("home")
+    (home / "dvc.yaml").write_text(
+        "stages:\n"
+        "  pull: {cmd: x, outs: [artifacts/pull]}\n"
+        "  train: {cmd: x, deps: [artifacts/pull], outs: [artifacts/train]}\n"
+        "  champion: {cmd: x, outs: [artifacts/champion]}\n"
+        "  gate: {cmd: x, deps: [artifacts/train, artifacts/champion], outs: [artifacts/gate]}\n"
+    )
+    return parsed(home, tmp_path_factory.mktemp("airflow"))
+
+
+def test_the_graph_is_that_of_dvc_yaml_and_ends_in_rollout(dag: dict[str, Any]) -> None:
+    assert dag["errors"] == {}
+    assert dag["edges"] == {
+        "pull": [],
+        "train": ["pull"],
+        "champion": [],
+        "gate": ["champion", "train"],
+        "rollout": ["gate"],
+    }
+
+
+def test_one_stage_at_a_time_and_one_night_at_a_time(dag: dict[str, Any]) -> None:
+    assert (dag["pools"], dag["retries"]) == (["house"], [1])
+    assert dag["active"] == [1, 1, False, False]
+    assert dag["start"] == "None"
+
+
+def test_parsing_loads_nothing_heavy(dag: dict[str, Any]) -> None:
+    assert not HEAVY & set(dag["modules"])
+    assert "dvc_tasks" in dag["new"]
