@@ -82,7 +82,7 @@ def _add_night(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _night(arguments: argparse.Namespace) -> int:
     from pipeline import night
 
-    return night.run(arguments.challenges)
+    return night.run(params.load(), arguments.challenges)
 
 
 def _add_house(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -95,11 +95,24 @@ def _add_house(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _house(arguments: argparse.Namespace) -> None:
-    from pipeline import night, services
+    from pipeline import services
 
-    if arguments.command == "up":
-        night.seed(params.load())
-    getattr(services, arguments.command)()
+    match arguments.command:
+        case "up":
+            _up()
+        case "down":
+            services.down()
+        case "status":
+            services.status()
+
+
+def _up() -> None:
+    from pipeline import night, services, simulation
+
+    given = params.load()
+    simulation.seed(given)
+    services.up(champion=lambda: night.champion(given))
+    services.status()
 
 
 def _add_world(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -114,15 +127,15 @@ def _add_world(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _world(arguments: argparse.Namespace) -> None:
-    from pipeline import night
+    from pipeline import simulation
 
     match arguments.act:
         case "seed":
-            night.seed(params.load())
+            simulation.seed(params.load())
         case "play":
-            night.play(arguments.count, arguments.url)
+            simulation.play(params.load(), arguments.count, arguments.url)
         case "label":
-            night.label(params.load())
+            simulation.label(params.load(), Path("artifacts"))
 
 
 def _add_rollout(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -1,5 +1,6 @@
 """FiftyOne is where people look and label: what we show there, and what they say."""
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,9 +22,15 @@ def opened(name: str) -> Iterator["View"]:
     """The dataset of that name, made when absent; mongod is started for the while when none runs."""
     with mongo.running():
         import fiftyone
+        from fiftyone.core.odm import database
 
         fiftyone.config.show_progress_bars = False
-        yield View(_dataset(fiftyone, name))
+        try:
+            yield View(_dataset(fiftyone, name))
+        finally:
+            # At exit FiftyOne would look for throw-away datasets, which we never make, and wait half a minute
+            # for a server that has gone by then.
+            atexit.unregister(database._delete_non_persistent_datasets_if_allowed)
 
 
 def _dataset(fiftyone: Any, name: str) -> Any:

@@ -11,6 +11,8 @@ from inference_runtime.errors import Fixable
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+# YAML has lists only; frozen wants a tuple.
+Decays = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1, strict=False)]
 
 
 class Section(BaseModel):
@@ -28,6 +30,14 @@ class Backbone(Section):
 class Hub(Section):
     kind: Literal["folder"]
     repo: str
+
+
+class World(Section):
+    base: Positive
+    gold: Positive
+    first: Positive
+    challenges: Count
+    seed: int
 
 
 class People(Section):
@@ -63,6 +73,23 @@ class Assemble(Section):
     mistake_weight: float
 
 
+class Train(Section):
+    views: Positive
+    folds: Annotated[int, Field(ge=2)]
+    weight_decays: Decays
+    lr: Annotated[float, Field(gt=0)]
+    epochs: Positive
+    batch: Positive
+    patience: Positive
+    seed: int
+
+
+class Export(Section):
+    opset: Annotated[int, Field(ge=18, le=22)]
+    parity_views: Positive
+    parity_logit: Annotated[float, Field(gt=0)]
+
+
 class Champion(Section):
     pass
 
@@ -88,11 +115,14 @@ class Publish(Section):
 class Params(Section):
     backbone: Backbone
     hub: Hub
+    world: World
     people: People
     pull: Pull
     mine: Mine
     synthesize: Synthesize
     assemble: Assemble
+    train: Train
+    export: Export
     champion: Champion
     gate: Gate
     publish: Publish

@@ -1,8 +1,7 @@
 """Paints variations of hard cases, both with and without roadwork, and drops the bad ones."""
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -14,25 +13,13 @@ from inference_runtime import preprocess
 from pipeline import challenge, images, samples
 from pipeline.params import Synthesize
 from pipeline.progress import Progress
+from pipeline.synthesize.order import Order, Painter
 
 PROFILE = "2026-01"
 DROPPED = {"image": pl.String, "parent": pl.String, "reason": pl.String}
 # What went wrong teaches most; what was drawn blindly was not hard at all.
 ORDER = ("mistake", "margin")
-
-
-@dataclass(frozen=True)
-class Order:
-    """One picture to paint."""
-
-    case: str
-    family: str
-    label: int
-    tags: tuple[str, ...]
-    seed: int
-
-
-Painter = Callable[[Order], bytes]
+DARK = 60.0  # mean grey level under which a street is lit by lamps, not by the sky
 
 
 def run(params: Synthesize, mine: Path, out: Path) -> None:
@@ -70,15 +57,12 @@ def seen(image: str) -> tuple[str, ...]:
     return ("night",) if float(grey.mean()) < DARK else ()
 
 
-DARK = 60.0  # mean grey level under which a street is lit by lamps, not by the sky
-
-
 def painter(params: Synthesize) -> Painter:
     match params.painter:
         case "procedural":
             from pipeline.synthesize import procedural
 
-            return procedural.paint
+            return procedural.paint_order
         case unknown:
             assert_never(unknown)
 

@@ -1,0 +1,152 @@
+"""One whole retraining night: what it needs is started, the DAG runs and is told, all is stopped again."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from inference_runtime.errors import Fixable
+from pipeline import hub as hubs
+from pipeline import services, simulation
+from pipeline.params import Params
+from pipeline.progress import say
+from pipeline.services import airflow, mongo, records, runtime
+from pipeline.services.airflow_api import Api
+
+ARTIFACTS = Path("artifacts")
+
+
+@dataclass(frozen=True)
+class Told:
+    """A task of the night, when it was over."""
+
+    name: str
+    state: str
+    seconds: float
+    came: dict[str, Any]
+
+
+def run(params: Params, challenges: int | None) -> int:
+    simulation.seed(params)
+    with _house(params):
+        paid = _day(params, challenges)
+        api = airflow.api()
+        say("night: retrain_72 in Airflow")
+        run_id = api.trigger(airflow.DAG, f"night-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+        told = list(_followed(api, run_id))
+        state = api.state(airflow.DAG, run_id)
+        _print(told, paid, params)
+    return 0 if state == "success" else 1
+
+
+@contextmanager
+def _house(params: Params) -> Iterator[None]:
+    """What a night needs, for the while; what stood before is left standing."""
+    markers = {"mongo": mongo.NAME, "runtime": runtime.NAME, "airflow": airflow.API}
+    missing = [name for name, record in markers.items() if records.running(record) is None]
+    say(f"night: starting {', '.join(missing)}" if missing else "night: the house is up already")
+    try:
+        services.up(missing, champion=lambda: champion(params))
+        yield
+    finally:
+        if missing:
+            services.down(missing)
+
+
+def champion(params: Params) -> Path:
+    """The folder of the bundle that a runtime should serve."""
+    shelf = hubs.at(params.hub)
+    release = hubs.reigning(shelf)
+    if release is None:
+        raise Fixable(f"params.yaml: hub.repo: {params.hub.repo} holds no bundle; run a night first")
+    return shelf.place(release.bundle)
+
+
+def _day(params: Params, challenges: int | None) -> float | None:
+    """What happened since the last night: people answered, validators asked. Nothing unless asked for."""
+    count = _default_challenges(params) if challenges is None else challenges
+    if not count:
+        return None
+    if (ARTIFACTS / "mine" / "summary.json").exists():
+        simulation.label(params, ARTIFACTS)
+    return simulation.play(params, count)
+
+
+def _default_challenges(params: Params) -> int:
+    ours = Path(params.pull.base).is_relative_to(simulation.HOME)
+    return params.world.challenges if ours and not simulation.TRUTH.exists() else 0
+
+
+def _followed(api: Api, run_id: str) -> Iterator[Told]:
+    for task in api.follow(airflow.DAG, run_id):
+        if task.state == "running":
+            say(f"night: {task.name} ...")
+        if task.state in ("failed", "up_for_retry"):
+            for line in api.log(airflow.DAG, run_id, task.name, task.tries)[-15:]:
+                say(f"  {line}")
+        if task.state in ("success", "failed", "upstream_failed"):
+            came = api.xcom(airflow.DAG, run_id, task.name) if task.state == "success" else {}
+            yield Told(task.name, task.state, task.seconds or 0.0, came or {})
+
+
+def _print(told: list[Told], paid: float | None, params: Params) -> None:
+    console = Console(highlight=False)
+    table = Table("stage", "seconds", "what came out", title="retrain_72", title_justify="left")
+    for task in told:
+        table.add_row(task.name, f"{task.seconds:.1f}", _outcome(task))
+    console.print(table)
+    if paid is not None:
+        console.print(f"today's challenges would have paid {paid:.3f} each")
+    verdict = _json(ARTIFACTS / "gate" / "verdict.json")
+    if all(task.state == "success" for task in told):
+        for line in [*_judgement(verdict), *_served(params), *_where(told)]:
+            console.print(line)
+
+
+def _outcome(task: Told) -> str:
+    if task.state != "success":
+        return f"[red]{task.state}[/red]"
+    if task.came.get("skipped"):
+        return "unchanged, skipped"
+    came = {key: value for key, value in task.came.items() if key != "skipped"}
+    return ", ".join(f"{key.replace('_', ' ')} {_figure(value)}" for key, value in came.items())
+
+
+def _figure(value: Any) -> str:
+    return f"{value:,.3g}" if isinstance(value, float) else f"{value:,}" if type(value) is int else str(value)
+
+
+def _judgement(verdict: dict[str, Any]) -> Iterator[str]:
+    colour = {"PASS": "green", "FAIL": "red"}.get(verdict["value"], "yellow")
+    yield f"verdict [{colour}]{verdict['value']}[/{colour}]"
+    yield from (f"  {reason}" for reason in verdict["reasons"])
+    reward = {side: scores["reward"] for side, scores in verdict["scores"].items()}
+    if "champion" in reward:
+        before, after = reward["champion"], reward["challenger"]
+        yield f"expected reward on gold: champion {before:.3f} -> challenger {after:.3f}"
+
+
+def _served(params: Params) -> Iterator[str]:
+    release, serving = hubs.reigning(hubs.at(params.hub)), runtime.models()
+    if release and serving:
+        word = "serves" if serving["bundle"] == release.bundle else "does not yet serve"
+        yield f"the runtime {word} {params.publish.name} {release.version}, up since {serving['since']}"
+
+
+def _where(told: list[Told]) -> Iterator[str]:
+    yield "look next"
+    yield f"  report    {ARTIFACTS / 'gate' / 'report.html'}"
+    if record := records.running(airflow.API):
+        kept = "now" if records.running("airflow-triggerer") else "after `make up`"
+        yield f"  Airflow   {record.url}/dags/{airflow.DAG} ({kept})"
+    yield "  FiftyOne  `make up`, then the saved view `case`: what waits for a label"
+
+
+def _json(file: Path) -> dict[str, Any]:
+    return dict(json.loads(file.read_text())) if file.exists() else {}

@@ -1,0 +1,14 @@
+"""A folder to be at home in: no test writes into the checkout."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, with the content-addressed pictures inside it."""
+    for name in ("UNTIL", "IMAGES", "FEATURES", "FIFTYONE_DATABASE_URI", "RETRAIN_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,84 @@
+"""One table; a family stands on one side of the split for ever."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_runtime.errors import Fixable
+from pipeline import assemble, samples
+from pipeline.params import Assemble
+
+PARAMS = Assemble(dev=0.3, synthetic_weight=0.5, mistake_weight=1.5)
+
+
+def row(image: str, **given: object) -> dict[str, object]:
+    return {"image": image, "source": "base", "family": image, "label": 0, "tags": []} | given
+
+
+def write(home: Path, pulled: list[dict[str, object]], painted: list[dict[str, object]]) -> pl.DataFrame:
+    for name, rows, schema in (
+        ("pull", pulled, samples.PULLED),
+        ("mine", [], samples.MINED),
+        ("synthesize", painted, samples.PAINTED),
+        ("out", [], samples.PULLED),
+    ):
+        (home / name).mkdir(exist_ok=True)
+        samples.write(samples.frame(rows, schema), home / name)
+    assemble.run(PARAMS, home / "pull", home / "mine", home / "synthesize", home / "out")
+    return samples.read(home / "out")
+
+
+def test_only_what_has_a_label_is_learned_from(home: Path) -> None:
+    table = write(home, [row("a"), row("b", label=None)], [])
+    assert table["image"].to_list() == ["a"]
+
+
+def test_gold_is_the_holdout_and_nothing_else_is(home: Path) -> None:
+    pulled = [row(f"b{i}") for i in range(50)] + [row(f"g{i}", source="gold") for i in range(9)]
+    held = write(home, pulled, []).filter(pl.col("split") == "holdout")
+    assert set(held["source"]) == {"gold"}
+    assert held.height == 9
+
+
+def test_a_picture_keeps_its_side_whatever_joins_it(home: Path) -> None:
+    few = write(home, [row(f"b{i}") for i in range(20)], [])
+    many = write(home, [row(f"b{i}") for i in range(200)], [])
+    sides = dict(many.select("image", "split").iter_rows())
+    assert all(sides[image] == split for image, split in few.select("image", "split").iter_rows())
+
+
+def test_the_dev_share_is_about_what_was_asked() -> None:
+    shares = [assemble.share(f"family-{i}") for i in range(5000)]
+    assert abs(sum(s < 0.3 for s in shares) / 5000 - 0.3) < 0.03
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.sampled_from(["base", "gold", "painted"])), max_size=40))
+def test_no_family_ever_stands_on_two_sides(kinds: list[tuple[int, str]]) -> None:
+    rows = [
+        row(f"i{n}", family=f"f{f}", source=kind, parent="p" if kind == "painted" else None)
+        for n, (f, kind) in enumerate(kinds)
+    ]
+    table = samples.conform(samples.frame([], samples.ASSEMBLED), samples.ASSEMBLED)
+    if rows:
+        painted = samples.frame(
+            [{k: v for k, v in r.items() if k in samples.PAINTED} for r in rows], samples.PAINTED
+        )
+        table = samples.conform(painted, samples.ASSEMBLED)
+    done = assemble.without_tests_kin(assemble.divided(table, 0.3))
+    assemble.refuse_leaks(done)
+    assert not done.filter(pl.col("parent").is_not_null() & (pl.col("split") != "train")).height
+
+
+def test_a_leak_is_refused_by_name() -> None:
+    rows = [row("a", family="f", split="train"), row("b", family="f", split="holdout")]
+    with pytest.raises(Fixable, match="family f stands in holdout and train"):
+        assemble.refuse_leaks(samples.frame(rows, samples.ASSEMBLED))
+
+
+def test_painted_pictures_weigh_less_and_mistakes_more() -> None:
+    rows = [row("a"), row("b", reason="mistake"), row("c", parent="a")]
+    weights = assemble.weighted(samples.frame(rows, samples.ASSEMBLED), PARAMS)["weight"].to_list()
+    assert weights == [1.0, 1.5, 0.5]

@@ -1,0 +1,148 @@
+"""New predictions and labels come home exactly once; what is broken is set aside and can be mended."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from inference_runtime.errors import Fixable
+from pipeline import images, pull, samples
+from pipeline.params import People, Pull
+from pipeline.pull import quarantine
+
+WORLD = "var/world"
+JOURNAL = Path("var/journal")
+PEOPLE = People(dataset=None, labels="var/labels")
+
+
+def params(**given: object) -> Pull:
+    values = {"journal": str(JOURNAL), "base": f"{WORLD}/base", "gold": f"{WORLD}/gold", "max_broken": 0.5}
+    return Pull.model_validate(values | given)
+
+
+@pytest.fixture
+def out(
+    home: Path, base_set: Callable[[Path, range], Path], journalled: Callable[[Path, range], list[str]]
+) -> Path:
+    base_set(Path(WORLD, "base"), range(6))
+    base_set(Path(WORLD, "gold"), range(10, 14))
+    journalled(JOURNAL, range(100, 108))
+    (home / "out").mkdir()
+    return home / "out"
+
+
+def label(text: str, name: str = "people.csv") -> None:
+    Path("var/labels").mkdir(parents=True, exist_ok=True)
+    Path("var/labels", name).write_text("image,label,labeler,at\n" + text)
+
+
+def test_every_picture_has_one_row(out: Path) -> None:
+    pull.run(params(), PEOPLE, out)
+    table = samples.read(out)
+    assert dict(table.group_by("source").len().iter_rows()) == {"base": 6, "gold": 4, "challenge": 8}
+    assert table["image"].n_unique() == table.height
+    assert table.schema == pl.Schema(samples.PULLED)
+    assert table.filter(pl.col("source") == "challenge")["p"].null_count() == 0
+
+
+def test_the_same_outside_gives_the_same_bytes(out: Path) -> None:
+    pull.run(params(), PEOPLE, out)
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    pull.run(params(), PEOPLE, out)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+
+
+def test_until_hides_what_came_later(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNTIL", "2020-01-01T00:00:00Z")
+    pull.run(params(), PEOPLE, out)
+    assert not samples.read(out).filter(pl.col("source") == "challenge").height
+
+
+def test_a_wrong_until_is_one_clear_line(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNTIL", "yesterday")
+    with pytest.raises(Fixable, match="UNTIL: 'yesterday' is no ISO time"):
+        pull.run(params(), PEOPLE, out)
+
+
+def test_an_image_answered_twice_keeps_both_answers_and_one_row(
+    out: Path, journalled: Callable[[Path, range], list[str]]
+) -> None:
+    again = journalled(JOURNAL, range(100, 101))[0]
+    pull.run(params(), PEOPLE, out)
+    assert samples.read(out).filter(pl.col("image") == again).height == 1
+    assert samples.read(out, "predictions.parquet").filter(pl.col("image") == again).height == 2
+
+
+def test_the_latest_word_counts_and_the_base_set_is_the_oldest(out: Path) -> None:
+    pull.run(params(), PEOPLE, out)
+    image = samples.read(out).filter((pl.col("source") == "base") & (pl.col("label") == 0))["image"][0]
+    label(f"{image},1,ann,2024-01-02T00:00:00Z\n{image},0,bob,2024-01-01T00:00:00Z\n")
+    pull.run(params(), PEOPLE, out)
+    row = samples.read(out).row(by_predicate=pl.col("image") == image, named=True)
+    assert (row["label"], row["labeler"]) == (1, "ann")
+
+
+def test_a_label_from_the_future_waits(out: Path) -> None:
+    pull.run(params(), PEOPLE, out)
+    image = samples.read(out).filter(pl.col("source") == "challenge")["image"][0]
+    label(f"{image},1,ann,{(datetime.now(UTC) + timedelta(days=1)).isoformat()}\n")
+    pull.run(params(), PEOPLE, out)
+    assert samples.read(out).row(by_predicate=pl.col("image") == image, named=True)["label"] is None
+
+
+@pytest.mark.parametrize("row", ["x,2,ann,2024-01-01", "x,1,ann,soon"])
+def test_a_wrong_label_names_file_and_line(out: Path, row: str) -> None:
+    label(row + "\n")
+    with pytest.raises(Fixable, match=r"people\.csv, line 2: .*correct it"):
+        pull.run(params(), PEOPLE, out)
+
+
+def test_a_picture_lost_from_the_journal_is_set_aside_and_comes_home_once_mended(
+    out: Path, picture: Callable[..., bytes]
+) -> None:
+    data = picture(100, 32, 32)
+    lost = JOURNAL / "images" / images.name(data)[:2] / f"{images.name(data)}.jpg"
+    lost.write_bytes(data[:-40])
+    pull.run(params(), PEOPLE, out)
+    aside = pl.read_parquet(out / quarantine.FILE)
+    assert aside["image"].to_list() == [images.name(data)]
+    assert "do not match" in aside["reason"][0]
+    assert samples.read(out).height == 17
+    lost.write_bytes(data)
+    pull.run(params(), PEOPLE, out)
+    assert samples.read(out).height == 18
+    assert not pl.read_parquet(out / quarantine.FILE).height
+
+
+def test_a_cut_journal_line_is_set_aside_and_costs_no_other(out: Path) -> None:
+    segment = next((JOURNAL / "segments").glob("*.log"))
+    segment.write_bytes(segment.read_bytes()[:-9])
+    pull.run(params(), PEOPLE, out)
+    aside = pl.read_parquet(out / quarantine.FILE)
+    assert (aside["line"].to_list(), samples.read(out, "predictions.parquet").height) == ([8], 7)
+
+
+def test_a_base_picture_that_is_none_is_set_aside(out: Path) -> None:
+    Path(WORLD, "base", "0.jpg").write_bytes(b"not a picture")
+    pull.run(params(), PEOPLE, out)
+    assert pl.read_parquet(out / quarantine.FILE)["image"].to_list() == ["0.jpg"]
+
+
+def test_too_much_broken_stops_the_night_with_one_line(out: Path) -> None:
+    Path(WORLD, "base", "0.jpg").write_bytes(b"")
+    with pytest.raises(Fixable, match=r"labels\.csv, line 2: .*pull\.max_broken"):
+        pull.run(params(max_broken=0.01), PEOPLE, out)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"journal": "nowhere"}, r"params\.yaml: pull\.journal: nowhere is no folder"),
+        ({"base": "nowhere"}, r"params\.yaml: pull\.base: .*not found; point it at"),
+    ],
+)
+def test_a_wrong_place_names_the_line_of_params(out: Path, given: dict[str, str], says: str) -> None:
+    with pytest.raises(Fixable, match=says):
+        pull.run(params(**given), PEOPLE, out)
