@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
+    # Pillow warns about odd metadata; what strangers send must not fill the log.
+    warnings.filterwarnings("ignore", module="PIL")
     try:
         match given.command:
             case "serve":

@@ -36,11 +36,9 @@ Route = Callable[[bytes], Awaitable[Response]]
 class Server:
     """`token` opens the admin route; without one it stays shut."""
 
-    def __init__(
-        self, service: Service, threads: int, token: str | None = None, capacity: int = CAPACITY
-    ) -> None:
+    def __init__(self, service: Service, threads: int, token: str | None = None) -> None:
         self._service = service
-        self._workers: Workers[Job] = Workers(service.work, threads, capacity)
+        self._workers: Workers[Job] = Workers(service.work, threads, CAPACITY)
         self._token = token
         self._routes: dict[str, tuple[str, Route]] = {
             "/v1/predict": ("POST", self._predict),

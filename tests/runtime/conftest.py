@@ -1,8 +1,16 @@
 """Tiny real bundles and pictures: a model that says how bright a picture is."""
 
-from collections.abc import Callable
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,6 +23,16 @@ from inference_runtime.bundle import Bundle
 from inference_runtime.preprocess import Preprocess
 
 SIDE = 32
+TOKEN = "open sesame"
+
+# A prelude runs before the server, in its process.
+RUN = "import sys; from inference_runtime.__main__ import main; sys.exit(main())"
+SLOW_ENGINE = """
+import time
+from inference_runtime.engines.onnx import OnnxEngine
+fast = OnnxEngine.logits
+OnnxEngine.logits = lambda self, pixels: (time.sleep(0.15), fast(self, pixels))[1]
+"""
 
 
 def brightness_model(gain: float, side: int) -> onnx.ModelProto:
@@ -69,3 +87,66 @@ def make_picture() -> Callable[..., bytes]:
         return file.getvalue()
 
     return make
+
+
+@dataclass
+class Running:
+    """A server in its own process."""
+
+    process: subprocess.Popen[str]
+    port: int
+    journal: Path
+
+    def ask(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def predict(self, body: bytes | str) -> tuple[int, Any]:
+        return self.ask("POST", "/v1/predict", body)
+
+    def swap(self, folder: Path | str, token: str = TOKEN) -> tuple[int, Any]:
+        body = json.dumps({"path": str(folder)})
+        return self.ask("POST", "/admin/bundles", body, Authorization=f"Bearer {token}")
+
+    def stop(self) -> tuple[int, str]:
+        """Exit status and what was said on the way."""
+        self.process.terminate()
+        said = self.process.communicate(timeout=30)[1]
+        return self.process.returncode, said
+
+
+@pytest.fixture
+def slow_engine() -> str:
+    return SLOW_ENGINE
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts servers; none outlives the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(bundle: Bundle, prelude: str = "", threads: int = 2, token: str = TOKEN) -> Running:
+        journal = tmp_path / "journal"
+        command = [sys.executable, "-c", prelude + RUN, "serve", "--port", "0", "--threads", str(threads)]
+        process = subprocess.Popen(
+            [*command, "--bundle", str(bundle.folder), "--journal", str(journal)],
+            env=os.environ | {"RUNTIME_ADMIN_TOKEN": token},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        port = re.search(r"http://127\.0\.0\.1:(\d+)$", first)
+        assert port, first + process.stderr.read()
+        return Running(process, int(port[1]), journal)
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,48 @@
+"""What a serving machine must not need."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import inference_runtime
+
+ROOM = Path(inference_runtime.__file__).parent
+MODULES = sorted(
+    ".".join(("inference_runtime", *file.relative_to(ROOM).with_suffix("").parts)).removesuffix(".__init__")
+    for file in ROOM.rglob("*.py")
+    if file.name != "__main__.py"
+)
+ALLOWED = {"numpy", "onnxruntime", "PIL", "inference_runtime"}
+
+
+def loaded_by(*modules: str) -> set[str]:
+    code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in said.stdout.split()}
+
+
+def test_the_whole_runtime_loads_nothing_heavy() -> None:
+    heavy = {"torch", "transformers", "polars", "pydantic", "boto3", "pipeline", "airflow", "cv2", "onnx"}
+    assert len(MODULES) > 8
+    assert not loaded_by(*MODULES) & heavy
+
+
+def test_the_package_and_its_command_load_next_to_nothing() -> None:
+    loaded = loaded_by("inference_runtime", "inference_runtime.__main__", "inference_runtime.errors")
+    assert not loaded & {"numpy", "onnxruntime", "PIL", "asyncio"}
+
+
+@pytest.mark.parametrize("file", sorted(ROOM.rglob("*.py")), ids=lambda file: str(file.relative_to(ROOM)))
+def test_every_import_is_the_base_installation(file: Path) -> None:
+    """Also those inside functions, which no import test would meet."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            names = [node.module or ""]
+        for name in names:
+            top = name.partition(".")[0]
+            assert top in ALLOWED or top in sys.stdlib_module_names, f"{file}:{node.lineno} imports {name}"
