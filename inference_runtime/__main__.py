@@ -105,9 +105,9 @@ def _verify(folder: Path) -> int:
     from inference_runtime.service import warm_predictor
 
     bundle = warm_predictor(folder).bundle
-    size = sum(file["bytes"] for file in bundle.manifest["files"].values())
-    files = f"{len(bundle.manifest['files'])} files, {size / 1e6:.1f} MB"
-    print(f"{bundle.id}: {files}, {' and '.join(bundle.classes)}, version {bundle.version or 'none'}: sound")
+    files = bundle.manifest["files"].values()
+    held = f"{len(files)} file{'s'[: len(files) != 1]}, {sum(file['bytes'] for file in files) / 1e6:.1f} MB"
+    print(f"{bundle.id}: {held}, {' and '.join(bundle.classes)}, version {bundle.version or 'none'}: sound")
     return 0
 
 

@@ -125,6 +125,7 @@ def test_exif_turns_the_picture_upright(orientation: int, kind: str) -> None:
     assert distance(decoded, np.asarray(scene())) < 8
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_damaged_exif_around_a_sound_picture_is_ignored() -> None:
     data = saved(scene(), "JPEG", exif=b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\xff\xff\x01\x12")
     assert preprocess.decode(data).shape == (64, 96, 3)
