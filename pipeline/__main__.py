@@ -3,6 +3,7 @@
 import argparse
 import errno
 import os
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -37,6 +38,12 @@ def main(argv: list[str] | None = None) -> int:
         return _refuse(
             arguments.command, f"{where}: no space left; free some and run again, nothing was lost"
         )
+
+
+def _is_full(error: OSError | sqlite3.OperationalError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return error.sqlite_errorcode == sqlite3.SQLITE_FULL
 
 
 def _refuse(command: str, line: str) -> int:

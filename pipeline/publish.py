@@ -26,8 +26,8 @@ def run(params: Publish, hub: Hub, gate: Path, export: Path, out: Path) -> None:
 def refuse_stranger(verdict: dict[str, Any], challenger: str) -> None:
     if verdict["challenger"] != challenger:
         raise Fixable(
-            f"artifacts/gate/verdict.json: speaks of bundle {verdict['challenger']}, but artifacts/export holds "
-            f"{challenger}; run the gate again"
+            f"artifacts/gate/verdict.json: speaks of bundle {verdict['challenger']}, but artifacts/export "
+            f"holds {challenger}; run the gate again"
         )
 
 

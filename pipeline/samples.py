@@ -1,5 +1,6 @@
 """The one noun that flows: a row per image. Stages only ever add columns."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,13 @@ def conform(table: pl.DataFrame, schema: dict[str, Any]) -> pl.DataFrame:
 def write(table: pl.DataFrame, folder: Path, file: str = FILE) -> None:
     """Equal rows give equal bytes, whatever order they came in."""
     order = [key for key in ("image", "at", "id") if key in table.columns]
-    table.sort(order, nulls_last=True).write_parquet(folder / file, compression="zstd", statistics=False)
+    keep(table.sort(order, nulls_last=True), folder / file)
+
+
+def keep(table: pl.DataFrame, file: Path) -> None:
+    buffer = io.BytesIO()  # so that a full disk is Python's own OSError, with its number
+    table.write_parquet(buffer, compression="zstd", statistics=False)
+    file.write_bytes(buffer.getvalue())
 
 
 def read(folder: Path, file: str = FILE) -> pl.DataFrame:

@@ -73,7 +73,7 @@ def _split(table: pl.DataFrame, name: str) -> pl.DataFrame:
     part = table.filter(pl.col("split") == name)
     if not part.height:
         raise Fixable(
-            f"artifacts/assemble: no {name} pictures; label some, or give params.yaml pull.base and pull.gold more"
+            f"artifacts/assemble: no {name} pictures; label some, or add to params.yaml pull.base or .gold"
         )
     return part
 

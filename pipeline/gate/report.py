@@ -21,10 +21,11 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
 h1 {{ font-size: 1.6rem; }} h2 {{ font-size: 1.1rem; margin-top: 2rem; }}
 .PASS {{ color: var(--pass); }} .FAIL {{ color: var(--fail); }} .INCONCLUSIVE {{ color: var(--open); }}
-table {{ border-collapse: collapse; }} td, th {{ padding: .25rem .8rem .25rem 0; text-align: right;
-border-bottom: 1px solid var(--line); }} td:first-child, th:first-child {{ text-align: left; }}
+table {{ border-collapse: collapse; }} td:first-child, th:first-child {{ text-align: left; }}
+td, th {{ padding: .25rem .8rem .25rem 0; text-align: right; border-bottom: 1px solid var(--line); }}
 .wide {{ overflow-x: auto; }} .items {{ display: flex; flex-wrap: wrap; gap: .5rem; }}
-figure {{ margin: 0; width: 160px; font-size: .75rem; }} img {{ width: 160px; height: 90px; object-fit: cover; }}
+figure {{ margin: 0; width: 160px; font-size: .75rem; }}
+img {{ width: 160px; height: 90px; object-fit: cover; }}
 </style>
 <h1><span class="{value}">{value}</span></h1>
 {body}</html>
@@ -97,7 +98,8 @@ def _pictures(title: str, rows: pl.DataFrame) -> str:
 def _figure(row: dict[str, Any]) -> str:
     word = "roadwork" if row["label"] else "clear"
     caption = f"{word}: {row['champion']:.2f} → {row['challenger']:.2f} {' '.join(row['tags'])}"
-    return f'<figure><img alt="{word}" src="{_thumb(row["image"])}"><figcaption>{escape(caption)}</figcaption></figure>'
+    picture = f'<img alt="{word}" src="{_thumb(row["image"])}">'
+    return f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def _thumb(image: str) -> str:

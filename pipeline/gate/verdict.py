@@ -60,7 +60,7 @@ def first(gold: Answers, params: Gate) -> Ruling:
 
 
 def between(gold: Answers, slices: dict[str, np.ndarray], attempt: int, params: Gate) -> Ruling:
-    """Challenger against champion on gold; `attempt` counts the challengers this champion has met, this one too."""
+    """Challenger against champion on gold; `attempt` is 1 for the first challenger this champion meets."""
     assert gold.champion is not None
     right, before = (np.equal(p > 0.5, gold.labels == 1) for p in (gold.challenger, gold.champion))
     pair = statistics.pairs(right, before)

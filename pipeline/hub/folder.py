@@ -55,9 +55,10 @@ class Folder:
 
     def _refuse_overtaken(self, release: Release) -> None:
         champion = reigning(self)
-        if (champion.bundle if champion else None) != release.beat:
+        now = champion.bundle if champion else None
+        if now != release.beat:
             raise Fixable(
-                f"{self.root}: the champion is {champion and champion.bundle}, but the challenger beat {release.beat}; "
+                f"{self.root}: the challenger beat {release.beat}, but the champion is {now} by now; "
                 "run the night again"
             )
 

@@ -20,7 +20,7 @@ def read(folder: Path, source: str, key: str, quarantine: Quarantine) -> list[di
     for number, record in Progress(list(_records(listing, key)), f"pull: {source}"):
         try:
             row = _row(folder, record, source)
-        except (ImageError, OSError, ValueError) as error:
+        except (ImageError, FileNotFoundError, ValueError) as error:
             quarantine.add(str(listing), number, record.get("file"), str(error))
             continue
         rows[row["image"]] = row

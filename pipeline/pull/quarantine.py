@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from inference_runtime.errors import Fixable
+from pipeline import samples
 from pipeline.progress import say
 
 FILE = "quarantine.parquet"
@@ -35,10 +36,10 @@ class Quarantine:
         if share > most:
             first = self.rows[0]
             raise Fixable(
-                f"{first.file}, line {first.line}: {first.reason}; {len(self.rows)} of {total} rows are broken "
-                f"({share:.0%}), more than params.yaml pull.max_broken allows: mend them or raise it"
+                f"{first.file}, line {first.line}: {first.reason}; {len(self.rows)} of {total} rows "
+                f"({share:.0%}) are broken, params.yaml pull.max_broken allows {most:.0%}: mend or raise it"
             )
 
     def write(self, out: Path) -> None:
         table = pl.DataFrame([asdict(row) for row in self.rows], schema=SCHEMA, orient="row")
-        table.sort("file", "line", nulls_last=True).write_parquet(out / FILE, statistics=False)
+        samples.keep(table.sort("file", "line", nulls_last=True), out / FILE)

@@ -35,7 +35,7 @@ def run(params: Synthesize, mine: Path, out: Path) -> None:
     samples.write(
         samples.frame(kept, samples.PAINTED).unique("image", keep="first", maintain_order=True), out
     )
-    pl.DataFrame(dropped, schema=DROPPED).write_parquet(out / "dropped.parquet", statistics=False)
+    samples.write(samples.frame(dropped, DROPPED), out, "dropped.parquet")
     (out / "summary.json").write_text(json.dumps({"painted": len(kept), "dropped": len(dropped)}))
 
 
