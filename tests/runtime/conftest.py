@@ -58,13 +58,15 @@ def brightness_model(gain: float, side: int) -> onnx.ModelProto:
 def make_bundle(tmp_path: Path) -> Callable[..., Bundle]:
     """Another gain makes another bundle."""
 
-    def make(name: str = "bundle", gain: float = 8.0) -> Bundle:
+    def make(
+        name: str = "bundle", gain: float = 8.0, classes: tuple[str, str] = ("clear", "roadwork")
+    ) -> Bundle:
         folder = tmp_path / name
         folder.mkdir()
         (folder / "model.onnx").write_bytes(brightness_model(gain, SIDE).SerializeToString())
         return bundle.seal(
             folder,
-            classes=["clear", "roadwork"],
+            classes=classes,
             preprocess=Preprocess(SIDE, SIDE),
             engines={"onnx": {"file": "model.onnx", "precision": "fp32", "opset": 18}},
             calibration={"temperature": 1.0, "bias": 0.0},
