@@ -171,9 +171,7 @@ class Jury:
         reward = challenge.expected_reward(self.labels, p)
         accuracy = float(np.mean((p > 0.5) == self.labels))
         champions = len(hub.at(numbers.hub).releases())
-        say(
-            f"nights: {arm} seed {seed} night {night}: {labels} labels, reward {reward:.3f}, {champions} champions"
-        )
+        say(f"nights: {arm} seed {seed} night {night}: {labels} labels, reward {reward:.3f}")
         return {"arm": arm, "seed": seed, "night": night, "labels": labels, "champions": champions} | {
             "reward": reward,
             "accuracy": accuracy,
