@@ -1,5 +1,6 @@
 """The portable engine: ONNX Runtime on the CPU."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from inference_runtime.preprocess import Pixels
 
 PROVIDER = "CPUExecutionProvider"
 ERRORS_ONLY = 3
+
+Value = tuple[str, str, list[int | str | None]]
 
 # ONNX Runtime's errors have no common root of their own.
 REFUSED = (
@@ -57,11 +60,21 @@ def _session(model: Path, threads: int | None) -> ort.InferenceSession:
 
 
 def _check(session: ort.InferenceSession, bundle: Bundle, model: Path) -> None:
+    takes = [(one.name, one.type, one.shape) for one in session.get_inputs()]
+    gives = [(one.name, one.type, one.shape) for one in session.get_outputs()]
     spec = bundle.preprocess
-    inputs = [(one.name, one.type, one.shape[1:]) for one in session.get_inputs()]
-    outputs = [(one.name, one.type, len(one.shape)) for one in session.get_outputs()]
-    wanted = [("pixels", "tensor(uint8)", [spec.height, spec.width, 3])]
-    if inputs != wanted or outputs != [("logit", "tensor(float)", 1)]:
+    pixels = ("pixels", "tensor(uint8)", (1, spec.height, spec.width, 3))
+    logit = ("logit", "tensor(float)", (1,))
+    if not (_is(takes, *pixels) and _is(gives, *logit)):
         raise BundleError(
-            f"{model}: takes {inputs} and gives {outputs}, not {wanted} and float logit [N]; export it again"
+            f"{model}: takes {takes} and gives {gives}, not {pixels} and {logit}; export it again"
         )
+
+
+def _is(found: Sequence[Value], name: str, kind: str, shape: tuple[int, ...]) -> bool:
+    if len(found) != 1 or found[0][:2] != (name, kind) or len(found[0][2]) != len(shape):
+        return False
+    # A side that the graph leaves open has a name, or none, instead of a number.
+    return all(
+        not isinstance(side, int) or side == wanted for side, wanted in zip(found[0][2], shape, strict=True)
+    )
