@@ -27,22 +27,34 @@ def up(names: Collection[str] = NAMES, champion: Callable[[], Path] | None = Non
 
 def down(names: Collection[str] = NAMES) -> None:
     """Stops them, and whatever they left behind when something was killed."""
-    from pipeline.services import airflow, records, remains
+    from pipeline.services import records, remains
 
     with records.locked("house"):
-        ended = airflow.stop() if "airflow" in names else []
-        ended += remains.stop(*(name for name in ("app", "runtime", "mongo") if name in names))
+        # Last what others stand on: tasks report to the API server, the App reads MongoDB.
+        last = {"mongo", "airflow-api-server"}
+        parts = {part for name in names for part in _parts(name)}
+        ended = remains.stop(*sorted(parts - last), grace=20) + remains.stop(*sorted(parts & last))
         strays = remains.sweep()
     said = ", ".join([*ended, *([f"{len(strays)} strays"] if strays else [])])
     print(f"stopped {said}" if said else "nothing was running", file=sys.stderr)
 
 
-def status() -> None:
-    """Prints a table: service, state, pid, where."""
+def _parts(name: str) -> tuple[str, ...]:
+    """The processes behind a name."""
     from pipeline.services import airflow
 
+    match name:
+        case "airflow":
+            return tuple(airflow.COMPONENTS)
+        case "triggerer":
+            return (airflow.TRIGGERER,)
+    return (name,)
+
+
+def status() -> None:
+    """Prints a table: service, state, pid, where."""
     print(f"{'service':<22} {'state':<6} {'pid':>7}  where")
-    for name in ("mongo", *airflow.COMPONENTS, "runtime", "app"):
+    for name in dict.fromkeys(part for name in NAMES for part in _parts(name)):
         print("{:<22} {:<6} {:>7}  {}".format(name, *_state(name)).rstrip())
 
 

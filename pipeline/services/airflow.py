@@ -44,12 +44,6 @@ def start(components: tuple[str, ...] = NIGHT) -> Api:
     return api()
 
 
-def stop() -> list[str]:
-    # The API server last: a task that is told to end reports to it.
-    *others, server = sorted(COMPONENTS, key=lambda name: name == API)
-    return remains.stop(*others, grace=20) + remains.stop(server)
-
-
 def api() -> Api:
     record = records.running(API)
     if record is None:

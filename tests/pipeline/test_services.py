@@ -14,9 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from inference_runtime import bundle
 from inference_runtime.errors import Fixable
+from inference_runtime.preprocess import Preprocess
 from pipeline import services
-from pipeline.services import mongo, records, remains, supervise
+from pipeline.services import mongo, records, remains, runtime, supervise
 from pipeline.services.records import Record
 from pipeline.services.supervise import Service
 
@@ -289,9 +291,72 @@ def test_no_mongod_says_make_setup(house: Path, monkeypatch: pytest.MonkeyPatch)
         pass
 
 
-def test_the_admin_token_is_only_its_owners(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.services import runtime
+def bundled(folder: Path, logit: float) -> Path:
+    """A bundle that gives every picture the same answer."""
+    from onnx import TensorProto, helper
 
+    pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", 8, 8, 3])
+    answer = helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["n"])
+    constants = [
+        helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3]),
+        helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0]),
+        helper.make_tensor("same", TensorProto.FLOAT, [], [logit]),
+    ]
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["float", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "same"], ["logit"]),
+    ]
+    graph = helper.make_graph(nodes, "same", [pixels], [answer], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    engines = {"onnx": {"file": "model.onnx", "precision": "fp32", "opset": 18}}
+    bundle.seal(
+        folder,
+        classes=["clear", "roadwork"],
+        preprocess=Preprocess(8, 8),
+        engines=engines,
+        calibration={"temperature": 1.0, "bias": 0.0},
+        lineage={},
+        holdout=None,
+    )
+    return folder
+
+
+def test_the_runtime_serves_the_champion_and_swaps_without_a_restart(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RUNTIME_ADMIN_TOKEN", raising=False)
+    assert runtime.models() is None
+    first, second = bundled(house / "first", 1.0), bundled(house / "second", 2.0)
+    record = runtime.start(lambda: first)
+    assert runtime.start(lambda: pytest.fail("one is up")) == record
+    assert served() == bundle.load(first).id
+    runtime.swap(second)
+    assert served() == bundle.load(second).id
+    assert records.running("runtime") == record
+    (house / "second" / "model.onnx").write_bytes(b"altered")
+    with pytest.raises(Fixable, match=r"the runtime answered 409: .*model\.onnx"):
+        runtime.swap(second)
+    services.down(["runtime"])
+    with pytest.raises(Fixable, match="no runtime is up; `make up` starts one"):
+        runtime.swap(first)
+
+
+def served() -> str:
+    models = runtime.models()
+    assert models
+    return str(models["bundle"])
+
+
+def test_a_runtime_without_its_bundle_says_so(house: Path) -> None:
+    with pytest.raises(Fixable, match=r"runtime\.log: runtime ended while starting: .*nowhere"):
+        runtime.start(lambda: house / "nowhere")
+
+
+def test_the_admin_token_is_only_its_owners(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RUNTIME_ADMIN_TOKEN", raising=False)
     token = runtime._token()
     assert runtime._token() == token
