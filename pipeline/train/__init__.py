@@ -1,0 +1,57 @@
+"""The stage train: a head on the frozen backbone, calibrated, judged on dev, with its papers."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from pipeline.params import Backbone, Train
+
+if TYPE_CHECKING:
+    from pipeline.classifier import Head
+    from pipeline.train.fit import Fitted
+    from pipeline.train.views import Labels, Numbers
+
+
+def run(params: Train, backbone: Backbone, assemble: Path, out: Path) -> None:
+    from pipeline import classifier
+    from pipeline.train import calibration, fit, metrics, views
+
+    learned, dev = views.read(assemble, params.views, backbone)
+    fitted = fit.fit(learned, params)
+    head = calibration.calibrated(fitted.head, dev)
+    p = head.probabilities(dev.vectors)
+    figures = metrics.report(dev.frame, p)
+    classifier.write(head, out, backbone)
+    _write(out / "metrics.json", figures)
+    history = pl.DataFrame(fitted.history)
+    history.write_csv(out / "history.csv", float_precision=6)
+    _draw(history, fitted.decay, dev.labels, p, out)
+    _write(out / "summary.json", _summary(learned.frame, fitted, head, figures))
+
+
+def _draw(history: pl.DataFrame, decay: float, labels: "Labels", p: "Numbers", out: Path) -> None:
+    from pipeline.train import plots
+
+    plots.loss(history, decay, out / "loss.png")
+    plots.roc(labels, p, out / "roc.png")
+    plots.reliability(labels, p, out / "reliability.png")
+
+
+def _write(file: Path, figures: dict[str, Any]) -> None:
+    file.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def _summary(
+    learned: pl.DataFrame, fitted: "Fitted", head: "Head", figures: dict[str, Any]
+) -> dict[str, Any]:
+    told = ("expected_reward", "balanced_accuracy", "mcc", "auc", "ece")
+    return {
+        "train images": learned["image"].n_unique(),
+        "dev images": figures["images"],
+        "epochs": fitted.epochs,
+        "weight decay": fitted.decay,
+        "temperature": head.temperature,
+        "offset": head.offset,
+    } | {f"dev {name.replace('_', ' ')}": figures[name] for name in told}
