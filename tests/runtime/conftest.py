@@ -20,6 +20,7 @@ from PIL import Image
 
 from inference_runtime import bundle
 from inference_runtime.bundle import Bundle
+from inference_runtime.journal import Entry, read, segments
 from inference_runtime.preprocess import Preprocess
 
 SIDE = 32
@@ -114,6 +115,11 @@ class Running:
     def swap(self, folder: Path | str, token: str = TOKEN) -> tuple[int, Any]:
         body = json.dumps({"path": str(folder)})
         return self.ask("POST", "/admin/bundles", body, Authorization=f"Bearer {token}")
+
+    def entries(self) -> list[Entry]:
+        found = [one for file in segments(self.journal) for one in read(file)]
+        assert all(isinstance(one, Entry) for one in found)
+        return [one for one in found if isinstance(one, Entry)]
 
     def stop(self) -> tuple[int, str]:
         """Exit status and what was said on the way."""
