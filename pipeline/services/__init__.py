@@ -54,8 +54,8 @@ def _parts(name: str) -> tuple[str, ...]:
 def status() -> None:
     """Prints a table: service, state, pid, where."""
     print(f"{'service':<22} {'state':<6} {'pid':>7}  where")
-    for name in dict.fromkeys(part for name in NAMES for part in _parts(name)):
-        print("{:<22} {:<6} {:>7}  {}".format(name, *_state(name)).rstrip())
+    for part in dict.fromkeys(part for name in NAMES for part in _parts(name)):
+        print("{:<22} {:<6} {:>7}  {}".format(part, *_state(part)).rstrip())
 
 
 def _state(name: str) -> tuple[str, int | str, str]:

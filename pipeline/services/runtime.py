@@ -35,6 +35,9 @@ def start(champion: Callable[[], Path]) -> Record:
 
 
 def url() -> str | None:
+    """RUNTIME_URL, or where the one of this house is; None when it is down."""
+    if named := os.environ.get("RUNTIME_URL"):
+        return named.rstrip("/")
     record = records.running(NAME)
     return record.url if record else None
 
@@ -105,3 +108,5 @@ def _asked(url: str, body: Mapping[str, Any] | None = None, token: str = "") -> 
     except urllib.error.HTTPError as error:
         said = " ".join(error.read().decode(errors="replace").split())[:300]
         raise Fixable(f"{url}: the runtime answered {error.code}: {said}") from None
+    except urllib.error.URLError as error:
+        raise Fixable(f"{url}: no runtime answers ({error.reason}); `make status` tells what is up") from None

@@ -38,7 +38,8 @@ ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), SimpleHTTPRequestHandler).s
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("RETRAIN_HOME", str(tmp_path))
-    monkeypatch.delenv("FIFTYONE_DATABASE_URI", raising=False)
+    for name in ("FIFTYONE_DATABASE_URI", "RUNTIME_URL", "RUNTIME_ADMIN_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
     (tmp_path / ".mongod").symlink_to(REPOSITORY / ".mongod")
     yield tmp_path
     services.down()
@@ -325,10 +326,7 @@ def bundled(folder: Path, logit: float) -> Path:
     return folder
 
 
-def test_the_runtime_serves_the_champion_and_swaps_without_a_restart(
-    house: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("RUNTIME_ADMIN_TOKEN", raising=False)
+def test_the_runtime_serves_the_champion_and_swaps_without_a_restart(house: Path) -> None:
     assert runtime.models() is None
     first, second = bundled(house / "first", 1.0), bundled(house / "second", 2.0)
     record = runtime.start(lambda: first)
@@ -356,8 +354,13 @@ def test_a_runtime_without_its_bundle_says_so(house: Path) -> None:
         runtime.start(lambda: house / "nowhere")
 
 
-def test_the_admin_token_is_only_its_owners(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RUNTIME_ADMIN_TOKEN", raising=False)
+def test_a_runtime_elsewhere_is_asked_by_its_address(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME_URL", "http://127.0.0.1:9/")
+    with pytest.raises(Fixable, match=r"^http://127\.0\.0\.1:9/v1/models: no runtime answers"):
+        runtime.models()
+
+
+def test_the_admin_token_is_only_its_owners(house: Path) -> None:
     token = runtime._token()
     assert runtime._token() == token
     assert (records.services() / "token").stat().st_mode & 0o777 == 0o600
