@@ -33,8 +33,7 @@ class Asker:
         for attempt in range(ATTEMPTS):
             status, answer, retry_after = self._post(body)
             if status == http.client.OK:
-                probability: float = json.loads(answer)["p"]
-                return probability
+                return float(json.loads(answer)["p"])
             if status not in (http.client.TOO_MANY_REQUESTS, http.client.SERVICE_UNAVAILABLE):
                 break
             time.sleep(_pause(attempt, retry_after))
@@ -76,4 +75,4 @@ class Asker:
 
 def _pause(attempt: int, retry_after: str | None) -> float:
     asked = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
-    return min(_LONGEST_PAUSE, max(asked, _FIRST_PAUSE * 2**attempt))
+    return min(_LONGEST_PAUSE, max(asked, _FIRST_PAUSE * 2.0**attempt))

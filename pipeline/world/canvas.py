@@ -163,8 +163,10 @@ def darker(colour: Colour, factor: float) -> Colour:
 
 
 def _fixed(points: Sequence[Point] | NDArray[np.float64]) -> NDArray[np.int32]:
-    fixed = np.rint(np.clip(np.asarray(points), -_FAR, _FAR) * (1 << _BITS))
-    return fixed.astype(np.int32)
+    fixed: NDArray[np.int32] = np.rint(np.clip(np.asarray(points), -_FAR, _FAR) * (1 << _BITS)).astype(
+        np.int32
+    )
+    return fixed
 
 
 def _disc(pixels: NDArray[np.uint8], x: float, y: float, radius: float, shade: Sequence[float]) -> None:

@@ -40,9 +40,9 @@ def traffic(rng: Rng, street: Street, conditions: Conditions) -> tuple[Thing, ..
 
 
 def lookalikes(rng: Rng, street: Street) -> tuple[Thing, ...]:
-    """One to four things in the colours of roadwork."""
+    """Two to five things in the colours of roadwork."""
     beside = tuple(LOOKALIKES) if street.kind == "city" else OUTDOOR if street.kind == "suburb" else ROADSIDE
-    kinds = rng.choice(len(beside), size=int(rng.integers(1, 5)))
+    kinds = rng.choice(len(beside), size=int(rng.integers(2, 6)))
     return tuple(LOOKALIKES[beside[int(kind)]](rng, street) for kind in kinds)
 
 
@@ -57,7 +57,7 @@ def side(rng: Rng) -> float:
 def _kerbside(kind: str, style: str = "") -> Callable[[Rng, Street], Thing]:
     def place(rng: Rng, street: Street) -> Thing:
         x = side(rng) * (street.edge + float(rng.uniform(0.5, max(0.9, 0.8 * street.pavement))))
-        return Thing(kind, x, float(rng.uniform(5, 26)), seed(rng), style, float(rng.uniform(0.8, 2.0)))
+        return Thing(kind, x, float(rng.uniform(4.5, 15)), seed(rng), style, float(rng.uniform(0.8, 2.0)))
 
     return place
 
@@ -66,7 +66,7 @@ def _on_wall(kind: str) -> Callable[[Rng, Street], Thing]:
     def place(rng: Rng, street: Street) -> Thing:
         wall = street.edge + street.pavement - (0.1 if kind == "awning" else 0.7)
         return Thing(
-            kind, side(rng) * wall, float(rng.uniform(5, 26)), seed(rng), "", float(rng.uniform(0.8, 2.4))
+            kind, side(rng) * wall, float(rng.uniform(4, 15)), seed(rng), "", float(rng.uniform(0.8, 2.4))
         )
 
     return place
@@ -77,7 +77,7 @@ def _vehicle(kind: str) -> Callable[[Rng, Street], Thing]:
         lane = int(rng.integers(street.lanes))
         x = -street.edge + (lane + 0.5) * street.lane
         style = ("orange", "orange", "yellow")[int(rng.integers(3))] + (" oncoming" if x < 0 else "")
-        return Thing(kind, x, float(rng.uniform(9, 30)), seed(rng), style, float(rng.uniform(0.9, 1.6)))
+        return Thing(kind, x, float(rng.uniform(7, 18)), seed(rng), style, float(rng.uniform(0.9, 1.6)))
 
     return place
 
@@ -85,7 +85,7 @@ def _vehicle(kind: str) -> Callable[[Rng, Street], Thing]:
 def _passer_by(rng: Rng, street: Street) -> Thing:
     x = side(rng) * (street.edge + float(rng.uniform(-0.5, 1.5)))
     return Thing(
-        "walker", x, float(rng.uniform(6, 24)), seed(rng), ("orange", "yellow")[int(rng.integers(2))]
+        "walker", x, float(rng.uniform(5, 14)), seed(rng), ("orange", "yellow")[int(rng.integers(2))]
     )
 
 
@@ -155,13 +155,12 @@ def _lamps(rng: Rng, street: Street) -> Iterator[Thing]:
 
 def _driving(rng: Rng, street: Street) -> Iterator[Thing]:
     for lane in range(street.lanes):
+        x = -street.edge + (lane + 0.5) * street.lane
+        way = "oncoming" if x < 0 and street.kind != "highway" else ""
         z = float(rng.uniform(9, 40))
         while z < 90:
-            x = -street.edge + (lane + 0.5) * street.lane
             if rng.random() < 0.55:
-                yield _car(
-                    rng, x + float(rng.uniform(-0.3, 0.3)), z, oncoming=x < 0 and street.kind != "highway"
-                )
+                yield _car(rng, x + float(rng.uniform(-0.3, 0.3)), z, way)
             z += float(rng.uniform(14, 45))
 
 
@@ -169,17 +168,17 @@ def _parked(rng: Rng, street: Street) -> Iterator[Thing]:
     if street.kind == "highway":
         return
     for where in SIDES:
+        way = "oncoming parked" if where < 0 else "parked"
         if rng.random() < 0.55:
             for z in np.arange(float(rng.uniform(6, 14)), 70, 6.2):
                 if rng.random() < 0.6:
-                    yield _car(rng, where * (street.edge - 1.0), float(z), oncoming=where < 0)
+                    yield _car(rng, where * (street.edge - 1.0), float(z), way)
 
 
-def _car(rng: Rng, x: float, z: float, oncoming: bool) -> Thing:
-    big = rng.random() < 0.13
-    style = PLAIN[int(rng.choice(8, p=(0.2, 0.18, 0.18, 0.17, 0.1, 0.08, 0.04, 0.05)))]
-    size = float(rng.uniform(0.9, 1.8))
-    return Thing("van" if big else "car", x, z, seed(rng), style + (" oncoming" if oncoming else ""), size)
+def _car(rng: Rng, x: float, z: float, way: str) -> Thing:
+    kind = "van" if rng.random() < 0.13 else "car"
+    paint = PLAIN[int(rng.choice(8, p=(0.2, 0.18, 0.18, 0.17, 0.1, 0.08, 0.04, 0.05)))]
+    return Thing(kind, x, z, seed(rng), f"{paint} {way}", float(rng.uniform(0.9, 1.8)))
 
 
 def _walking(rng: Rng, street: Street, conditions: Conditions) -> Iterator[Thing]:

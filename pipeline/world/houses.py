@@ -74,23 +74,23 @@ def tree(canvas: Canvas, thing: Thing) -> None:
     rng = thing.rng()
     card = canvas.card(thing.x, thing.z, thing.size)
     trunk, crown = float(rng.uniform(1.8, 2.8)), float(rng.uniform(1.2, 2.1))
-    leaves = _LEAVES[int(rng.choice(4, p=(0.44, 0.26, 0.17, 0.13)))]
+    leaves = _LEAVES[int(rng.choice(4, p=(0.52, 0.30, 0.10, 0.08)))]
     canvas.shadow(thing.x, thing.z, crown * thing.size, 3.0, 1.4)
     card.poly([(-0.16, 0), (0.16, 0), (0.09, trunk + 1), (-0.09, trunk + 1)], (78, 62, 48))
     if thing.style == "bare":
         _branches(canvas, thing, rng, trunk)
         return
-    spots = rng.normal(0, 0.55 * crown, (16, 2)) * (1.0, 0.8)
-    for index, (x, y) in enumerate(sorted(spots.tolist(), key=lambda spot: -abs(spot[1]))):
-        tone = darker(leaves[index % 3], 0.8 + 0.14 * (y > 0) + 0.12 * rng.random())
-        card.disc(x, trunk + crown + y, float(rng.uniform(0.32, 0.6)) * crown, tone)
+    spots = rng.normal(0, 0.5 * crown, (34, 2)) * (1.0, 0.8)
+    for index, (x, y) in enumerate(sorted(spots.tolist(), key=lambda spot: -float(np.hypot(*spot)))):
+        tone = darker(leaves[index % 3], 0.78 + 0.16 * (y > 0) + 0.16 * rng.random())
+        card.disc(x, trunk + crown + y, float(rng.uniform(0.17, 0.38)) * crown, tone)
 
 
 def street_lamp(canvas: Canvas, thing: Thing) -> None:
     card, arm = canvas.card(thing.x, thing.z), 1.6 if thing.x < 0 else -1.6
     card.line([(0, 0), (0, 6.6), (arm, 7.0)], 0.13, (92, 94, 96))
     if canvas.light.lamps:
-        card.lamp(arm, 6.95, 0.16, (255, 214, 150), spread=7.0)
+        card.lamp(arm, 6.95, 0.16, (255, 214, 150), spread=4.5)
     else:
         card.rect(arm - 0.3, 6.9, arm + 0.3, 7.05, (120, 120, 120))
 

@@ -9,12 +9,12 @@ from pipeline.world.conditions import Conditions
 
 Colour = tuple[int, int, int]
 
-_AMBIENT = {"day": (1.0, 1.0, 1.0), "dusk": (0.60, 0.50, 0.52), "night": (0.17, 0.18, 0.25)}
+_AMBIENT = {"day": (1.0, 1.0, 1.0), "dusk": (0.60, 0.50, 0.52), "night": (0.10, 0.105, 0.15)}
 _CLOUDED = (0.84, 0.86, 0.90)
-_BEAM = {"day": 0.0, "dusk": 0.30, "night": 0.80}
-_LAMP = {"day": 0.0, "dusk": 0.18, "night": 0.42}
+_BEAM = {"day": 0.0, "dusk": 0.30, "night": 0.62}
+_LAMP = {"day": 0.0, "dusk": 0.16, "night": 0.34}
 _AIR = {"day": (206, 211, 216), "dusk": (150, 128, 132), "night": (40, 42, 52)}
-_REACH = {"clear": 900.0, "overcast": 700.0, "rain": 150.0, "fog": 48.0, "snow": 110.0}
+_REACH = {"clear": 900.0, "overcast": 700.0, "rain": 85.0, "fog": 48.0, "snow": 110.0}
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Light:
 
     def at(self, x: float, z: float, reflect: float = 0.0) -> tuple[float, float, float]:
         """The factor for each channel; `reflect` is how much of our own headlights comes straight back."""
-        extra = self.beam * (1 + 2.5 * reflect) * _cone(x, z)
+        extra = self.beam * (1 + 1.2 * reflect) * _cone(x, z)
         extra += self.lamp * sum(_pool(x - lamp_x, z - lamp_z) for lamp_x, lamp_z in self.lamps)
         red, green, blue = self.ambient
         return red + extra, green + 0.93 * extra, blue + 0.78 * extra
@@ -74,7 +74,7 @@ def light(conditions: Conditions, rng: np.random.Generator, lamps: tuple[tuple[f
 
 
 def _cone(x: float, z: float) -> float:
-    return float(np.exp(-z / 24 - (x / (2.5 + 0.3 * z)) ** 2))
+    return float(np.exp(-z / 20 - (x / (2.5 + 0.3 * z)) ** 2))
 
 
 def _pool(across: float, along: float) -> float:

@@ -61,7 +61,7 @@ def shop_sign(canvas: Canvas, thing: Thing) -> None:
     card, low = canvas.card(thing.x, thing.z, thing.size), float(rng.uniform(2.3, 3.4))
     width, height = float(rng.uniform(0.7, 1.5)), float(rng.uniform(0.6, 1.6))
     if canvas.light.beam > 0 and rng.random() < 0.6:
-        card.lamp(0, low + height / 2, 0.3 * min(width, height), tone, spread=3.5)
+        card.lamp(0, low + height / 2, 0.2 * min(width, height), tone, spread=2.5)
     card.rect(-width / 2, low, width / 2, low + height, tone, reflect=0.4)
     for y in np.arange(low + 0.15, low + height - 0.15, 0.28):
         card.rect(

@@ -80,7 +80,7 @@ def _arrow(card: Card, y: float, left: bool) -> None:
     spots += [(side * (0.78 - 0.22 * step), sign * 0.17 * step) for step in (1, 2) for sign in (-1, 1)]
     for x, dy in spots:
         if card.canvas.light.beam > 0:
-            card.lamp(x, y + dy, 0.075, AMBER, spread=3.0)
+            card.lamp(x, y + dy, 0.075, AMBER, spread=2.0)
         else:
             card.disc(x, y + dy, 0.085, AMBER)
 

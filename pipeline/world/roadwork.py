@@ -164,7 +164,7 @@ def stripes(card: Card, left: float, right: float, low: float, height: float, to
 def flasher(card: Card, x: float, y: float) -> None:
     card.disc(x, y, 0.1, (214, 140, 30))
     if card.canvas.light.beam > 0:
-        card.lamp(x, y, 0.1, AMBER, spread=6.0)
+        card.lamp(x, y, 0.1, AMBER, spread=3.6)
 
 
 def _diamond(card: Card, y: float, half: float, colour: Colour) -> None:

@@ -24,7 +24,7 @@ from pipeline.world.thing import Street, Thing
 TAGS = frozenset((*HOURS, *WEATHERS, *FLAWS, *LAYOUTS, "wet", "near-miss"))
 
 # How often something in the colours of roadwork stands in a picture without, and with, roadwork.
-_NEAR_MISSES = (0.60, 0.30)
+_NEAR_MISSES = (0.60, 0.25)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _camera(rng: np.random.Generator, street: Street) -> Camera:
     lane = int(rng.integers(street.lanes // 2, street.lanes))
     x = -street.edge + (lane + 0.5) * street.lane + float(rng.normal(0, 0.3))
     return Camera(
-        x, height, float(rng.uniform(430, 620)), float(rng.normal(172, 18)), float(rng.normal(320, 55))
+        x, height, float(rng.uniform(500, 660)), float(rng.normal(172, 18)), float(rng.normal(320, 40))
     )
 
 

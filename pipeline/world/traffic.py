@@ -21,9 +21,9 @@ _SKIN: tuple[Colour, ...] = ((224, 182, 154), (176, 124, 92), (112, 76, 58))
 
 
 def car(canvas: Canvas, thing: Thing) -> None:
-    """`style` is "<paint>" or "<paint> oncoming"."""
+    """`style` is a paint, and "oncoming" or "parked" where that is so."""
     rng = thing.rng()
-    paint, oncoming = PAINTS[thing.style.split()[0]], thing.style.endswith("oncoming")
+    paint = PAINTS[thing.style.split()[0]]
     width, length, height = 1.8, float(rng.uniform(3.9, 4.8)), float(rng.uniform(1.4, 1.75))
     waist, x, z = 0.58 * height, thing.x, thing.z
     canvas.shadow(x, z, width, height, length)
@@ -32,7 +32,7 @@ def car(canvas: Canvas, thing: Thing) -> None:
     card = canvas.card(x, z)
     card.rect(-width / 2, 0.22, width / 2, 0.42, darker(paint, 0.45))
     card.rect(-0.26, 0.45, 0.26, 0.57, (214, 212, 190), reflect=0.3)
-    _lights(card, oncoming, width, waist)
+    _lights(card, thing.style, width, waist)
 
 
 def van(canvas: Canvas, thing: Thing) -> None:
@@ -51,7 +51,7 @@ def van(canvas: Canvas, thing: Thing) -> None:
         card.rect(-0.02, 0.6, 0.02, height - 0.1, darker(paint, 0.6))
     _livery(canvas, thing, rng, (width, length, height))
     card.rect(-width / 2, 0.42, width / 2, 0.6, (46, 46, 48))
-    _lights(card, thing.style.endswith("oncoming"), width, 0.9)
+    _lights(card, thing.style, width, 0.9)
 
 
 def walker(canvas: Canvas, thing: Thing) -> None:
@@ -155,15 +155,16 @@ def _cabin(canvas: Canvas, thing: Thing, paint: Colour, sizes: tuple[float, floa
     canvas.solid([*roof, (x + inner, height + 0.05, z + 1.2), (x - inner, height + 0.05, z + 1.2)], paint)
 
 
-def _lights(card: Card, oncoming: bool, width: float, waist: float) -> None:
-    dark = card.canvas.light.beam > 0
+def _lights(card: Card, style: str, width: float, waist: float) -> None:
+    oncoming = "oncoming" in style
+    dark = card.canvas.light.beam > 0 and "parked" not in style
     for x in (-width / 2 + 0.2, width / 2 - 0.2):
         if oncoming and dark:
-            card.lamp(x, waist - 0.22, 0.13, (255, 248, 226), spread=6.0)
+            card.lamp(x, waist - 0.22, 0.13, (255, 248, 226), spread=3.0)
         elif oncoming:
             card.rect(x - 0.16, waist - 0.3, x + 0.16, waist - 0.14, (232, 232, 226))
         elif dark:
-            card.lamp(x, waist - 0.12, 0.09, (236, 30, 20), spread=4.0)
+            card.lamp(x, waist - 0.12, 0.09, (236, 30, 20), spread=2.6)
         else:
             card.rect(x - 0.16, waist - 0.26, x + 0.16, waist - 0.06, (150, 22, 20), reflect=0.3)
 

@@ -13,7 +13,7 @@ from pipeline.world.thing import Street
 
 Rng = np.random.Generator
 
-_NOISE = {"day": 2.5, "dusk": 5.0, "night": 8.0}
+_NOISE = {"day": 2.5, "dusk": 5.0, "night": 11.0}
 _NOISE_FLAW = 11.0
 
 
@@ -55,21 +55,21 @@ def expose(pixels: Pixels, conditions: Conditions, rng: Rng) -> Pixels:
 
 def _rain(pixels: Pixels, rng: Rng) -> Pixels:
     streaks, slant = np.zeros((HEIGHT, WIDTH), np.uint8), float(rng.uniform(-0.35, 0.35))
-    count = int(rng.integers(150, 420))
+    count = int(rng.integers(260, 620))
     starts = rng.uniform((-20, -20), (WIDTH, HEIGHT), (count, 2))
     lengths = rng.uniform(8, 26, count)
     for (x, y), length in zip(starts.tolist(), lengths.tolist(), strict=True):
         end = (round(x + slant * length), round(y + length))
         cv2.line(streaks, (round(x), round(y)), end, int(rng.integers(60, 150)), 1, cv2.LINE_AA)
     veil = cv2.cvtColor(cv2.GaussianBlur(streaks, (3, 3), 0), cv2.COLOR_GRAY2RGB)
-    return _uint8(cv2.addWeighted(pixels, 0.94, veil, 0.42, 4))
+    return _uint8(cv2.addWeighted(pixels, 0.86, veil, 0.6, 12))
 
 
 def _drops(pixels: Pixels, rng: Rng) -> Pixels:
     """Water on the lens: round spots through which everything is out of focus."""
     spots = np.zeros((HEIGHT, WIDTH), np.uint8)
-    for _ in range(int(rng.integers(0, 18))):
-        centre, size = (int(rng.integers(WIDTH)), int(rng.integers(HEIGHT))), int(rng.integers(4, 17))
+    for _ in range(int(rng.integers(6, 30))):
+        centre, size = (int(rng.integers(WIDTH)), int(rng.integers(HEIGHT))), int(rng.integers(4, 20))
         cv2.ellipse(spots, centre, (size, round(size * 1.2)), 0, 0, 360, 255, -1, cv2.LINE_AA)
     soft = cv2.resize(
         cv2.resize(pixels, (WIDTH // 10, HEIGHT // 10), interpolation=cv2.INTER_AREA), (WIDTH, HEIGHT)
