@@ -8,7 +8,7 @@ from pipeline.world.thing import Thing
 
 _WALLS: tuple[Colour, ...] = (
     (148, 84, 66), (166, 104, 78), (190, 178, 158), (206, 196, 176), (120, 116, 114), (172, 168, 164),
-    (214, 178, 110), (198, 132, 92), (104, 110, 122), (224, 220, 212), (134, 70, 58), (176, 150, 122),
+    (214, 178, 110), (204, 124, 76), (104, 110, 122), (224, 220, 212), (134, 70, 58), (176, 150, 122),
 )  # fmt: skip
 _SHOPS: tuple[Colour, ...] = (
     (54, 60, 66),
@@ -74,7 +74,7 @@ def tree(canvas: Canvas, thing: Thing) -> None:
     rng = thing.rng()
     card = canvas.card(thing.x, thing.z, thing.size)
     trunk, crown = float(rng.uniform(1.8, 2.8)), float(rng.uniform(1.2, 2.1))
-    leaves = _LEAVES[int(rng.choice(4, p=(0.52, 0.30, 0.10, 0.08)))]
+    leaves = _LEAVES[int(rng.choice(4, p=(0.44, 0.24, 0.17, 0.15)))]
     canvas.shadow(thing.x, thing.z, crown * thing.size, 3.0, 1.4)
     card.poly([(-0.16, 0), (0.16, 0), (0.09, trunk + 1), (-0.09, trunk + 1)], (78, 62, 48))
     if thing.style == "bare":

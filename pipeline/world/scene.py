@@ -24,7 +24,7 @@ from pipeline.world.thing import Street, Thing
 TAGS = frozenset((*HOURS, *WEATHERS, *FLAWS, *LAYOUTS, "wet", "near-miss"))
 
 # How often something in the colours of roadwork stands in a picture without, and with, roadwork.
-_NEAR_MISSES = (0.60, 0.25)
+_NEAR_MISSES = (0.66, 0.25)
 
 
 @dataclass(frozen=True)

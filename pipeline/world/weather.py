@@ -111,7 +111,8 @@ def _motion(pixels: Pixels, rng: Rng) -> Pixels:
 
 def _sensor(pixels: Pixels, conditions: Conditions, rng: Rng) -> Pixels:
     """White balance, contrast, falling light towards the corners, and noise that grows in the dark."""
-    gain = rng.uniform(0.9, 1.1) * rng.uniform(0.95, 1.05, 3)
+    pixels = _saturate(pixels, float(rng.uniform(0.55, 1.2)))
+    gain = rng.uniform(0.88, 1.12) * rng.uniform(0.9, 1.1, 3)
     strength = _NOISE[conditions.hour] + (_NOISE_FLAW if "noise" in conditions.flaws else 0)
     noise = strength * rng.standard_normal((HEIGHT, WIDTH), np.float32)
     edges, stained = _vignette(), np.empty((HEIGHT, WIDTH, 3), np.float32)
@@ -120,6 +121,11 @@ def _sensor(pixels: Pixels, conditions: Conditions, rng: Rng) -> Pixels:
         shifted = np.roll(noise, 37 * channel, axis=1)
         stained[:, :, channel] = pixels[:, :, channel] * (edges * np.float32(tone)) + shifted
     return _uint8(stained)
+
+
+def _saturate(pixels: Pixels, factor: float) -> Pixels:
+    grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return _uint8(cv2.addWeighted(pixels, factor, grey, 1 - factor, 0))
 
 
 def _vignette() -> NDArray[np.float32]:
