@@ -37,6 +37,7 @@ def terrace(canvas: Canvas, thing: Thing) -> None:
     near, far = max(thing.z, 1.3), thing.z + thing.size
     outward = 12.0 if thing.x > 0 else -12.0
     canvas.solid(_face(near, thing.x, thing.x + outward, 0, top), darker(wall, 0.9))
+    _gable_windows(canvas, thing, rng, (floors, storey), near)
     for start in np.arange(near, far, 7.0):
         canvas.solid(_wall(thing.x, float(start), min(float(start) + 7.05, far), 0, top), wall)
     canvas.solid(_wall(thing.x, near, far, top - 0.5, top), darker(wall, 0.7))
@@ -80,7 +81,7 @@ def tree(canvas: Canvas, thing: Thing) -> None:
     if thing.style == "bare":
         _branches(canvas, thing, rng, trunk)
         return
-    spots = rng.normal(0, 0.5 * crown, (34, 2)) * (1.0, 0.8)
+    spots = np.clip(rng.normal(0, 0.5, (34, 2)), -0.95, 0.95) * (1.0, 0.8) * crown
     for index, (x, y) in enumerate(sorted(spots.tolist(), key=lambda spot: -float(np.hypot(*spot)))):
         tone = darker(leaves[index % 3], 0.78 + 0.16 * (y > 0) + 0.16 * rng.random())
         card.disc(x, trunk + crown + y, float(rng.uniform(0.17, 0.38)) * crown, tone)
@@ -124,6 +125,19 @@ def _windows(
         for z in np.arange(near + 0.7, far - width, pitch):
             low = floor * storey + 0.9
             _window(canvas, rng, _wall(thing.x, float(z), float(z) + width, low, low + 1.5), float(z))
+
+
+def _gable_windows(
+    canvas: Canvas, thing: Thing, rng: np.random.Generator, sizes: tuple[int, float], near: float
+) -> None:
+    """A few windows in the end wall, which shows where the next house is missing."""
+    if near < 2 or near > _FINE:
+        return
+    outward = 1.0 if thing.x > 0 else -1.0
+    for floor in range(sizes[0]):
+        for along in (1.5, 4.5, 7.5):
+            left, low = thing.x + outward * along, floor * sizes[1] + 0.9
+            _window(canvas, rng, _face(near, left, left + outward * 1.1, low, low + 1.5), near)
 
 
 def _window(

@@ -62,9 +62,9 @@ def _taper(rng: Rng, street: Street, across: tuple[float, float], start: float) 
 def _single(rng: Rng, street: Street, camera: Camera) -> Iterator[Thing]:
     """One thing close by, or a few that belong together."""
     if rng.random() < 0.5:
-        yield _one(rng, _LARGE, street, camera, (6, 11))
+        yield _one(rng, _LARGE, street, camera, (5.5, 10))
         return
-    first = _one(rng, _MIDDLE, street, camera, (4.5, 8))
+    first = _one(rng, _MIDDLE, street, camera, (4, 7))
     yield first
     for _ in range(int(rng.integers(1, 4))):
         kind = _MIDDLE[int(rng.integers(len(_MIDDLE)))]

@@ -1,6 +1,7 @@
 """Simulated validators: fresh scenes, sent to a runtime as challenges, remembered with their truth."""
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -55,19 +56,22 @@ def play(
     each, so `played` tells where to go on.
     """
     truth.parent.mkdir(parents=True, exist_ok=True)
+    _drop_unfinished(truth)
+    numbers = range(start, start + count)
     lines: list[Line] = []
     with truth.open("a") as ledger:
-        for line in Progress(
-            _asked(url, range(start, start + count), seed, mix, threads), "world: challenges", count
-        ):
+        for line in Progress(_asked(url, numbers, seed, mix, threads), "world: challenges", count):
             ledger.write(json.dumps(asdict(line)) + "\n")
             ledger.flush()
             lines.append(line)
-    return (
-        challenge.expected_reward([line.label for line in lines], [line.p for line in lines])
-        if lines
-        else 0.0
-    )
+    if not lines:
+        return 0.0
+    return challenge.expected_reward([line.label for line in lines], [line.p for line in lines])
+
+
+def played(truth: Path) -> int:
+    """How many challenges the ledger holds: where a campaign goes on."""
+    return truth.read_bytes().count(b"\n") if truth.exists() else 0
 
 
 def nth(seed: int, number: int, mix: str = "traffic") -> Challenge:
@@ -77,6 +81,12 @@ def nth(seed: int, number: int, mix: str = "traffic") -> Challenge:
     view = challenge.view(paint(drawn), PROFILE, view_seed)
     named = [*tags(drawn), f"level-{challenge.level_of(view_seed)}"]
     return Challenge(number, challenge.encode(view), drawn.label, int(_seen(drawn, view, view_seed)), named)
+
+
+def _drop_unfinished(truth: Path) -> None:
+    """A kill may have cut the last line short; its challenge will be sent again."""
+    if truth.exists():
+        os.truncate(truth, truth.read_bytes().rfind(b"\n") + 1)
 
 
 def _seen(drawn: Scene, view: Pixels, view_seed: int) -> bool:

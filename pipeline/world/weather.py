@@ -112,7 +112,7 @@ def _motion(pixels: Pixels, rng: Rng) -> Pixels:
 def _sensor(pixels: Pixels, conditions: Conditions, rng: Rng) -> Pixels:
     """White balance, contrast, falling light towards the corners, and noise that grows in the dark."""
     pixels = _saturate(pixels, float(rng.uniform(0.55, 1.2)))
-    gain = rng.uniform(0.88, 1.12) * rng.uniform(0.9, 1.1, 3)
+    gain = rng.uniform(0.88, 1.12) * rng.uniform(0.92, 1.08, 3)
     strength = _NOISE[conditions.hour] + (_NOISE_FLAW if "noise" in conditions.flaws else 0)
     noise = strength * rng.standard_normal((HEIGHT, WIDTH), np.float32)
     edges, stained = _vignette(), np.empty((HEIGHT, WIDTH, 3), np.float32)
