@@ -180,7 +180,9 @@ def _is_ready(record: Record) -> bool:
     component = health.get(called) or {}
     if component.get("status") != "healthy":
         return False
-    return record.name == API or (component.get(f"latest_{called}_heartbeat") or "") > record.started
+    if record.name == API:
+        return supervise.listens(record)
+    return (component.get(f"latest_{called}_heartbeat") or "") > record.started
 
 
 def _drop_strangers(port: int) -> None:

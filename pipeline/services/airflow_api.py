@@ -28,6 +28,7 @@ class Task:
 @dataclass
 class Api:
     url: str
+    patience: float = 120
     _token: str = field(default="", repr=False)
 
     def health(self) -> dict[str, dict[str, str | None]]:
@@ -112,7 +113,15 @@ class Api:
         return errors[-1].removeprefix(ERROR) if errors else f"see the log of {task} in {self.url}"
 
     def get(self, path: str) -> Any:
-        return self._ask("GET", path)
+        """Outlives an API server that is away for a while, as the tasks themselves do."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                return self._ask("GET", path)
+            except Unreachable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._ask("POST", path, body)
@@ -126,6 +135,10 @@ class Api:
                 raise
         self._token = ""  # a night can outlive its token
         return self._ask(method, path, body)
+
+
+class Unreachable(Fixable):
+    """Nobody answered."""
 
 
 class Refused(Fixable):
@@ -147,6 +160,10 @@ def _sent(url: str, method: str, body: Mapping[str, Any] | None = None, token: s
     except urllib.error.HTTPError as error:
         said = " ".join(error.read().decode(errors="replace").split())[:300]
         raise Refused(error.code, f"{url}: Airflow answered {error.code}: {said}") from None
+    except OSError as error:
+        raise Unreachable(
+            f"{url}: Airflow does not answer ({error}); `make status` tells what is up"
+        ) from None
 
 
 def _lines(entry: Mapping[str, Any] | str) -> list[str]:

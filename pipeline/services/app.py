@@ -3,7 +3,6 @@
 import sys
 
 from pipeline.services import mongo, records, supervise
-from pipeline.services.records import Record
 from pipeline.services.supervise import Service
 
 NAME = "app"
@@ -25,13 +24,9 @@ def _service(uri: str) -> Service:
         command=[sys.executable, "-m", "fiftyone.server.main", "--port", str(port), "--address", "127.0.0.1"],
         port=port,
         url=f"http://127.0.0.1:{port}",
-        ready=_is_ready,
+        ready=supervise.listens,
         environment=mongo.fiftyone(uri),
     )
-
-
-def _is_ready(record: Record) -> bool:
-    return supervise.answers(record.port)
 
 
 def url() -> str | None:

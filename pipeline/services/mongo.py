@@ -40,7 +40,7 @@ def running() -> Iterator[str]:
 def up() -> Record:
     """Keeps the server until `down`, also one that a stage has started."""
     with records.locked(NAME):
-        record = supervise.start(_service(kept=True))
+        record = _started(kept=True)
         if not record.kept:
             record = replace(record, kept=True)
             records.remember(record)
@@ -78,7 +78,7 @@ def _attended() -> Iterator[str]:
     with _users() as users:
         with records.locked(NAME):
             fcntl.flock(users, fcntl.LOCK_SH)
-            record = supervise.start(_service(kept=False))
+            record = _started(kept=False)
         try:
             yield record.url
         finally:
@@ -104,6 +104,17 @@ def _users() -> Iterator[IO[str]]:
         yield users
 
 
+def _started(kept: bool) -> Record:
+    service = _service(kept)
+    try:
+        return supervise.start(service)
+    except Fixable:
+        elsewhere = _service(kept)
+        if elsewhere.port == service.port:
+            raise
+        return supervise.start(elsewhere)  # another house took the port in between
+
+
 def _service(kept: bool) -> Service:
     port = supervise.free_port(NAME, PORT)
     data().mkdir(parents=True, exist_ok=True)
@@ -112,9 +123,7 @@ def _service(kept: bool) -> Service:
         command=[str(binary()), *_options(port)],
         port=port,
         url=f"mongodb://127.0.0.1:{port}",
-        ready=lambda record: supervise.answers(
-            record.port
-        ),  # mongod listens once it has recovered its journal
+        ready=supervise.listens,  # which mongod does once it has recovered its journal
         kept=kept,
     )
 

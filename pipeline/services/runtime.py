@@ -77,6 +77,8 @@ def _service(bundle: Path) -> Service:
 
 
 def _is_ready(record: Record) -> bool:
+    if not supervise.listens(record):
+        return False
     try:
         with urllib.request.urlopen(f"{record.url}/readyz", timeout=5) as answer:
             return bool(answer.status == 200)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import psutil
+
 from inference_runtime.errors import Fixable
 from pipeline.services import records, remains
 from pipeline.services.records import Record
@@ -120,9 +122,10 @@ def _is_free(port: int) -> bool:
         return False
 
 
-def answers(port: int) -> bool:
+def listens(record: Record) -> bool:
+    """It is this service that has its port, and not one of another house that was quicker."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2):
-            return True
-    except OSError:
+        sockets = psutil.Process(record.pid).net_connections(kind="tcp")
+    except psutil.Error:
         return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == record.port for one in sockets)

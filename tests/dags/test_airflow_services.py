@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from pipeline.services.airflow_api import Api
 
 
 @pytest.fixture
-def house(checkout: Path) -> Iterator[Path]:
+def house(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(airflow, "PORT", server.getsockname()[1])
     yield checkout
     services.down()
 
@@ -80,6 +83,13 @@ def a_failure_shows_its_reason(house: Path, api: Api) -> None:
 def test_nothing_is_asked_of_an_airflow_that_is_not_there(checkout: Path) -> None:
     with pytest.raises(Fixable, match="Airflow is not running; `make up` starts it"):
         airflow.api()
+
+
+def test_an_api_server_that_is_away_is_awaited_and_not_for_ever() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        nobody = f"http://127.0.0.1:{server.getsockname()[1]}"
+    with pytest.raises(Fixable, match=r"Airflow does not answer .*; `make status` tells what is up$"):
+        Api(nobody, patience=0.1).state("retrain_72", "run")
 
 
 def test_the_callers_settings_win(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -99,6 +100,20 @@ def test_one_stage_at_a_time_and_one_night_at_a_time(dag: dict[str, Any]) -> Non
     assert (dag["pools"], dag["retries"]) == (["house"], [1])
     assert dag["active"] == [1, 1, False, False]
     assert dag["start"] == "None"
+
+
+def test_the_shipped_dvc_yaml_is_a_night(tmp_path: Path) -> None:
+    dag = parsed(REPOSITORY, tmp_path)
+    described = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    by_deps = {
+        name: sorted(other for other in described if f"artifacts/{other}" in stage["deps"])
+        for name, stage in described.items()
+    }
+    assert dag["edges"] == by_deps | {"rollout": ["publish"]}
+
+
+def test_parsing_costs_nothing_beyond_airflow_itself(dag: dict[str, Any]) -> None:
+    assert dag["seconds"] < 0.3  # CPU seconds; hundredths in fact
 
 
 def test_parsing_loads_nothing_heavy(dag: dict[str, Any]) -> None:

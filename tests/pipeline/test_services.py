@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -40,19 +41,25 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("RETRAIN_HOME", str(tmp_path))
     for name in ("FIFTYONE_DATABASE_URI", "RUNTIME_URL", "RUNTIME_ADMIN_TOKEN"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(runtime, "PORT", any_port())
     (tmp_path / ".mongod").symlink_to(REPOSITORY / ".mongod")
     yield tmp_path
     services.down()
 
 
+def any_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
 def web(command: str = FAMILY, patience: float = 20) -> Service:
-    port = supervise.free_port("web", 18072)
+    port = supervise.free_port("web", any_port())
     return Service(
         name="web",
         command=[sys.executable, "-c", command, str(port)],
         port=port,
         url=f"http://127.0.0.1:{port}",
-        ready=lambda record: supervise.answers(record.port),
+        ready=supervise.listens,
         patience=patience,
     )
 
@@ -155,8 +162,6 @@ def test_a_dead_service_is_started_again_where_it_was(house: Path) -> None:
 
 
 def test_a_busy_port_is_walked_around(house: Path) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as occupant:
         taken = occupant.getsockname()[1]
         assert supervise.free_port("web", taken) not in (0, taken)
@@ -265,6 +270,26 @@ def test_many_users_at_once_share_one_server_and_the_last_stops_it(house: Path) 
     assert [one.returncode for one in users] == [0] * 4
     assert len(pids) == 1
     assert living([int(pid) for pid in pids]) == []
+
+
+@needs_mongod
+def test_houses_that_start_at_once_do_not_share_a_server(
+    house: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    user = (
+        "import time\nfrom pipeline.services import mongo, records\n"
+        "with mongo.running() as uri:\n time.sleep(1)\n print(uri, records.running('mongo').pid)"
+    )
+    neighbours = []
+    for number in range(3):
+        other = tmp_path_factory.mktemp(f"house{number}")
+        (other / ".mongod").symlink_to(REPOSITORY / ".mongod")
+        environment = {**os.environ, "RETRAIN_HOME": str(other)}
+        neighbours.append(
+            subprocess.Popen([sys.executable, "-c", user], stdout=subprocess.PIPE, text=True, env=environment)
+        )
+    said = [one.communicate(timeout=60)[0].split() for one in neighbours]
+    assert len({uri for uri, _ in said}) == len({pid for _, pid in said}) == 3
 
 
 @needs_mongod
