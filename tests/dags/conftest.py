@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 # Airflow makes its home when it is first imported; that must not be the one of whoever runs the tests.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-"))
+AIRFLOW_HOME = tempfile.TemporaryDirectory(prefix="airflow-", ignore_cleanup_errors=True)
+os.environ.setdefault("AIRFLOW_HOME", AIRFLOW_HOME.name)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

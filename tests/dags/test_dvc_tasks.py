@@ -117,6 +117,7 @@ def test_the_fleet_command_runs_in_the_checkout(checkout: Path) -> None:
     assert task.execute(context()) == {"line": "rollout: nothing to bring out"}
 
 
+@pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
 def test_stages_are_those_of_dvc(checkout: Path) -> None:
     assert dvc_tasks.stages(checkout / "dvc.yaml") == dvc_graph(checkout)
 
