@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from torch import Tensor, nn
 
 from inference_runtime.errors import Fixable
@@ -69,7 +69,8 @@ def write(head: Head, folder: Path, backbone: Backbone) -> None:
     numbers = np.array([head.bias, head.temperature, head.offset], np.float64)
     # One key: safetensors writes several in any order.
     facts = json.dumps({"format": FORMAT, "backbone": _facts(backbone)}, sort_keys=True)
-    save_file({"weight": head.weight, "numbers": numbers}, folder / FILE, metadata={"head": facts})
+    tensors = {"weight": head.weight, "numbers": numbers}
+    (folder / FILE).write_bytes(save(tensors, metadata={"head": facts}))
 
 
 def read(folder: Path, backbone: Backbone) -> Head:

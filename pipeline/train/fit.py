@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
+from torch.utils.data import DataLoader
 
 from pipeline import features
 from pipeline.classifier import Head
@@ -70,7 +70,7 @@ def fit(views: Views, params: Train) -> Fitted:
     """Equal views give equal bits."""
     folds = folds_of(views.frame, params.folds, params.seed)
     scale = Scale.of(views)
-    heads = Heads(views.vectors.shape[1], int(folds.max()) + 1, params.weight_decays, params.lr)
+    heads = Heads(views.vectors.shape[1], int(folds.max()) + 1, params.weight_decays)
     with features.one_thread(), _quiet():
         _trainer(params).fit(heads, *_loaders(views, scale, folds, params))
     chosen = int(heads.best.argmin())
@@ -93,18 +93,13 @@ def _loaders(
     learned, judged = ((views.weights[:, None] * mask) for mask in (1 - own, own))
     # Every fold's head learns from rows whose weights average 1, and is judged on its share of the whole.
     learned = learned / learned.mean(0)
-    order = torch.Generator().manual_seed(params.seed)
-    return (
-        _loader((vectors, labels, _tensor(learned)), params.batch, order),
-        _loader((vectors, labels, _tensor(judged)), len(vectors), None),
-    )
+    return _loader(vectors, labels, _tensor(learned)), _loader(vectors, labels, _tensor(judged))
 
 
-def _loader(tensors: Batch, batch: int, order: torch.Generator | None) -> "DataLoader[Batch]":
-    rows: Any = TensorDataset(*tensors)
-    turn = range(len(rows)) if order is None else RandomSampler(rows, generator=order)
-    # A sampler of whole batches: the tensors are sliced once, not row by row.
-    return DataLoader(rows, sampler=BatchSampler(turn, batch, drop_last=False), batch_size=None)
+def _loader(*tensors: Tensor) -> "DataLoader[Batch]":
+    """All rows in one batch: the optimiser wants the loss itself, not a sample of it."""
+    whole: Any = [tensors]
+    return DataLoader(whole, batch_size=None)
 
 
 def _tensor(values: Numbers) -> Tensor:
