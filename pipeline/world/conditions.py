@@ -19,16 +19,25 @@ class Mix:
     weathers: tuple[float, ...]
     flaws: tuple[float, ...]
     layouts: tuple[float, ...]
+    near_misses: tuple[float, float]  # in pictures without, and with, roadwork
 
 
 MIXES = {
-    # What is easy to collect: fair-weather days, large sites.
+    # What is easy to collect: fair-weather days, large sites, and streets with nothing orange in them.
     "base": Mix(
-        (0.92, 0.05, 0.03), (0.62, 0.32, 0.03, 0.02, 0.01), (0.03, 0.03, 0.03), (0.62, 0.30, 0.05, 0.03)
+        hours=(0.92, 0.05, 0.03),
+        weathers=(0.62, 0.32, 0.03, 0.02, 0.01),
+        flaws=(0.03, 0.03, 0.03),
+        layouts=(0.80, 0.16, 0.02, 0.02),
+        near_misses=(0.15, 0.10),
     ),
     # What validators send.
     "traffic": Mix(
-        (0.64, 0.14, 0.22), (0.46, 0.24, 0.14, 0.08, 0.08), (0.08, 0.07, 0.08), (0.54, 0.30, 0.09, 0.07)
+        hours=(0.64, 0.14, 0.22),
+        weathers=(0.46, 0.24, 0.14, 0.08, 0.08),
+        flaws=(0.08, 0.07, 0.08),
+        layouts=(0.54, 0.30, 0.09, 0.07),
+        near_misses=(0.66, 0.25),
     ),
 }
 

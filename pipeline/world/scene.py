@@ -23,9 +23,6 @@ from pipeline.world.thing import Street, Thing
 
 TAGS = frozenset((*HOURS, *WEATHERS, *FLAWS, *LAYOUTS, "wet", "near-miss"))
 
-# How often something in the colours of roadwork stands in a picture without, and with, roadwork.
-_NEAR_MISSES = (0.66, 0.25)
-
 
 @dataclass(frozen=True)
 class Scene:
@@ -77,7 +74,7 @@ def _compose(rng: np.random.Generator, seed: int, label: int, tags: Collection[s
     street = furnish.street(rng)
     camera = _camera(rng, street)
     scenery, traffic = furnish.scenery(rng, street), furnish.traffic(rng, street, now)
-    near_miss = rng.random() < _NEAR_MISSES[label] or "near-miss" in tags
+    near_miss = rng.random() < mix.near_misses[label] or "near-miss" in tags
     lookalikes = furnish.lookalikes(rng, street) if near_miss else ()
     kind = choose(rng, LAYOUTS, mix.layouts, tags) if label else ""
     works = layout(rng, kind, street, camera) if kind else ()
