@@ -38,7 +38,7 @@ def first_champion(params: Params) -> None:
     modest = params.model_dump()
     modest["pull"] |= {"base": str(little), "journal": str(quiet)}
     modest["people"]["dataset"] = None
-    modest["gate"]["floor"] = 0.5
+    modest["gate"] |= {"floor": 0.5, "parity_views": 64}
     for stage in stages.NAMES:
         stages.run(stage, parse(modest), HOME / "first-night")
     if not hubs.at(params.hub).releases():

@@ -71,14 +71,25 @@ def as_sent(image: str, profile: str, turn: int = 0) -> bytes:
 
 def parity(table: pl.DataFrame, export: Path, backbone: Backbone, views: int) -> Parity:
     """The exported engine through the real runtime against float32 torch, on the same bytes."""
-    predictor = Predictor(bundle.load(export))
-    twin = classifier.from_folder(export, backbone)
-    served, expected = [], []
-    for row in Progress(_repeated(table.sort("image"), views), "gate: views compared with torch"):
-        sent = as_sent(*row)
-        served.append(answered(predictor, sent).logit)
-        expected.append(_logit(twin, preprocess.prepare(sent, predictor.bundle.preprocess)))
-    return compared(np.array(served), np.array(expected))
+    sent = [as_sent(*row) for row in _repeated(table.sort("image"), views)]
+    # One after the other: two engines in turn would fight for the cores with threads that wait by spinning.
+    return compared(_served(sent, bundle.load(export)), _expected(sent, export, backbone))
+
+
+def _served(sent: list[bytes], challenger: bundle.Bundle) -> Scores:
+    predictor = Predictor(challenger)
+    asked = Progress(sent, "gate: views through the runtime")
+    return np.array([answered(predictor, data).logit for data in asked])
+
+
+def _expected(sent: list[bytes], export: Path, backbone: Backbone) -> Scores:
+    import torch
+
+    twin, spec = classifier.from_folder(export, backbone), bundle.load(export).preprocess
+    with torch.inference_mode():
+        asked = Progress(sent, "gate: views through torch")
+        pixels = (torch.from_numpy(preprocess.prepare(data, spec)) for data in asked)
+        return np.array([float(twin(one[None])[0]) for one in pixels])
 
 
 def compared(served: Scores, expected: Scores) -> Parity:
@@ -90,13 +101,6 @@ def compared(served: Scores, expected: Scores) -> Parity:
         flips=int(flips.sum()),
         clear_flips=int((flips & (np.abs(q - 0.5) > CLEAR)).sum()),
     )
-
-
-def _logit(twin: classifier.Classifier, pixels: preprocess.Pixels) -> float:
-    import torch
-
-    with torch.inference_mode():
-        return float(twin(torch.from_numpy(pixels[None]))[0])
 
 
 def _repeated(table: pl.DataFrame, views: int) -> list[tuple[str, str, int]]:
