@@ -20,6 +20,7 @@ from transformers import (
 
 from inference_runtime.errors import Fixable
 from pipeline import backbones
+from pipeline.backbones import hf
 from pipeline.params import Backbone
 
 
@@ -209,9 +210,10 @@ def test_a_copy_that_is_here_serves_offline(dinov3: Path, tmp_path: Path) -> Non
     for file in dinov3.iterdir():
         (snapshot / file.name).write_bytes(file.read_bytes())
     code = (
-        "import sys; from pipeline import backbones; from pipeline.params import Backbone\n"
+        "import sys; from pipeline import backbones; from pipeline.backbones import download\n"
+        "from pipeline.params import Backbone\n"
         "named = Backbone(name=sys.argv[1], revision=None, width=32, height=32, batch=1)\n"
-        "print(backbones.identity(named), backbones.load(named).dim)"
+        "print(backbones.identity(named), download.fetch(named))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, DINOV3],
@@ -219,4 +221,5 @@ def test_a_copy_that_is_here_serves_offline(dinov3: Path, tmp_path: Path) -> Non
         capture_output=True,
         text=True,
     )
-    assert done.stdout.split() == [commit, "64"], done.stderr
+    assert done.stdout.split() == [commit, str(snapshot)], done.stderr
+    assert hf.load(params(DINOV3), snapshot).dim == 64
