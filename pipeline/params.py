@@ -77,9 +77,7 @@ class Train(Section):
     views: Positive
     folds: Annotated[int, Field(ge=2)]
     weight_decays: Decays
-    lr: Annotated[float, Field(gt=0)]
     epochs: Positive
-    batch: Positive
     patience: Positive
     seed: int
 
