@@ -29,6 +29,8 @@ Vectors = NDArray[np.float32]
 View = tuple[str, str]  # an image and the name of one of its views
 Chunk = dict[str, list[str]]  # images and the names of their views
 
+AS_SENT = "native"  # the profile of a picture that came over the wire already
+
 # Images between two commits to the cache: what a kill can lose, under a second's work.
 CHUNK = 8
 
@@ -53,6 +55,10 @@ def look(image: str, names: Sequence[str], spec: Preprocess) -> list[Pixels]:
     except ImageError as error:
         raise Fixable(f"{images.path(image)}: {error}; delete it and run `python -m pipeline pull`") from None
     return [preprocess.resize(_received(frame, image, name), spec) for name in names]
+
+
+def _received(frame: Pixels, image: str, name: str) -> Pixels:
+    return frame if name.startswith(AS_SENT) else preprocess.decode(sent(frame, image, name))
 
 
 def embed(rows: pl.DataFrame, views: int, backbone: Backbone) -> tuple[Vectors, pl.DataFrame]:
@@ -136,12 +142,10 @@ def _read(image: str) -> bytes:
         raise Fixable(f"{images.path(image)}: the image is gone; run `python -m pipeline pull`") from None
 
 
-def _received(frame: Pixels, image: str, name: str) -> Pixels:
-    profile = name.rpartition("/")[0]
-    if profile == "native":  # as it once came over the wire
-        return frame
-    view = challenge.view(frame, profile, challenge.seed_of(image, name))
-    return preprocess.decode(challenge.encode(view))
+def sent(frame: Pixels, image: str, name: str) -> bytes:
+    """The JPEG of a view as it goes over the wire."""
+    profile = name.partition("/")[0]
+    return challenge.encode(challenge.view(frame, profile, challenge.seed_of(image, name)))
 
 
 def _device() -> str:

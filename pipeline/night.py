@@ -86,7 +86,7 @@ def _default_challenges(params: Params) -> int:
 def _followed(api: Api, run_id: str) -> Iterator[Told]:
     for task in api.follow(airflow.DAG, run_id):
         if task.state == "running":
-            say(f"night: {task.name} ...")
+            say(f"night: {task.line or task.name + ' ...'}")
         if task.state in ("failed", "up_for_retry"):
             for line in api.log(airflow.DAG, run_id, task.name, task.tries)[-15:]:
                 say(f"  {line}")
@@ -136,7 +136,7 @@ def _served(params: Params) -> Iterator[str]:
     release, serving = hubs.reigning(hubs.at(params.hub)), runtime.models()
     if release and serving:
         word = "serves" if serving["bundle"] == release.bundle else "does not yet serve"
-        yield f"the runtime {word} {params.publish.name} {release.version}, up since {serving['since']}"
+        yield f"the runtime {word} {params.publish.name} {release.version}, since {serving['since']}"
 
 
 def _where(told: list[Told]) -> Iterator[str]:

@@ -24,12 +24,12 @@ def run(params: Gate, backbone: Backbone, export: Path, champion: Path, assemble
     parity = contest.parity(_split(table, "train"), export, backbone, params.parity_views)
     ruling = verdict.on_parity(parity, params)
     if not ruling:
-        dev = contest.met(_split(table, "dev"), export, opponent, "dev pictures answered by both")
+        dev = contest.met(_split(table, "dev"), export, opponent, "dev pictures")
         ruling = verdict.on_screen(dev, params)
     scores: dict[str, Any] = {}
     if not ruling:
         gold_table = _split(table, "holdout")
-        gold = contest.met(gold_table, export, opponent, "gold pictures answered by both")
+        gold = contest.met(gold_table, export, opponent, "gold pictures")
         ruling = _decided(gold, gold_table, attempt, params)
         scores = _scores(gold, params)
         _write_items(gold_table, gold, out)

@@ -1,7 +1,11 @@
 """Both bundles answer the same pictures, through the runtime that serves them."""
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -9,11 +13,14 @@ from numpy.typing import NDArray
 
 from inference_runtime import bundle, preprocess
 from inference_runtime.errors import ImageError
-from inference_runtime.predictor import Answer, Predictor
-from pipeline import challenge, classifier, images
+from inference_runtime.predictor import Answer, Predictor, sigmoid
+from pipeline import classifier, features, images
 from pipeline.gate.statistics import Labels, Scores
 from pipeline.params import Backbone
 from pipeline.progress import Progress
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 CLEAR = 0.02  # a flip nearer to the fence than this is rounding
 
@@ -38,20 +45,28 @@ class Parity:
 
 def met(table: pl.DataFrame, export: Path, champion: Path | None, what: str) -> Answers:
     """The answers of both to one view of each picture, as a validator would have sent it."""
-    sides = [Predictor(bundle.load(folder)) for folder in (export, champion) if folder is not None]
     asked = table.sort("image")
-    answers: list[list[float]] = [[] for _ in sides]
-    for image, profile in Progress(list(asked.select("image", "profile").iter_rows()), f"gate: {what}"):
-        sent = as_sent(image, profile)
-        for side, predictor in zip(answers, sides, strict=True):
-            side.append(answered(predictor, sent).p)
-    scores = [np.array(side, dtype=np.float64) for side in answers]
+    rows = list(asked.select("image", "profile").iter_rows())
+    sent = _each(lambda row: as_sent(*row), rows, f"gate: {what} prepared")
+    sides = [_asked(folder, sent, what) for folder in (export, champion) if folder is not None]
     return Answers(
         labels=asked["label"].to_numpy().astype(np.int8),
         families=asked["family"].rank("dense").to_numpy().astype(np.int64),
-        challenger=scores[0],
-        champion=scores[1] if len(scores) > 1 else None,
+        challenger=sigmoid(sides[0]),
+        champion=sigmoid(sides[1]) if len(sides) > 1 else None,
     )
+
+
+def _asked(folder: Path, sent: list[bytes], what: str) -> Scores:
+    """Logits of one bundle, through the runtime."""
+    # A thread a picture, not a picture a core: engines whose threads wait for each other wait by spinning.
+    predictor = Predictor(bundle.load(folder), threads=1)
+    return np.array(_each(lambda data: answered(predictor, data).logit, sent, f"gate: {what} answered"))
+
+
+def _each(do: Callable[[T], U], items: list[T], what: str) -> list[U]:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(Progress(pool.map(do, items), what, len(items)))
 
 
 def answered(predictor: Predictor, sent: bytes) -> Answer:
@@ -62,38 +77,34 @@ def answered(predictor: Predictor, sent: bytes) -> Answer:
 
 
 def as_sent(image: str, profile: str, turn: int = 0) -> bytes:
-    """The JPEG of a view; a picture that came from a validator goes back as it came."""
-    if profile == "native":
-        return images.read(image)
-    pixels = preprocess.decode(images.read(image))
-    return challenge.encode(challenge.view(pixels, profile, challenge.seed_of(image, f"gate/{turn}")))
+    """A view no head has learned from, as a validator would send it; what one sent goes back as it came."""
+    data = images.read(image)
+    if profile == features.AS_SENT:
+        return data
+    return features.sent(preprocess.decode(data), image, f"{profile}/gate/{turn}")
 
 
 def parity(table: pl.DataFrame, export: Path, backbone: Backbone, views: int) -> Parity:
     """The exported engine through the real runtime against float32 torch, on the same bytes."""
     sent = [as_sent(*row) for row in _repeated(table.sort("image"), views)]
-    # One after the other: two engines in turn would fight for the cores with threads that wait by spinning.
-    return compared(_served(sent, bundle.load(export)), _expected(sent, export, backbone))
-
-
-def _served(sent: list[bytes], challenger: bundle.Bundle) -> Scores:
-    predictor = Predictor(challenger)
-    asked = Progress(sent, "gate: views through the runtime")
-    return np.array([answered(predictor, data).logit for data in asked])
+    return compared(_asked(export, sent, "views for parity"), _expected(sent, export, backbone))
 
 
 def _expected(sent: list[bytes], export: Path, backbone: Backbone) -> Scores:
     import torch
 
     twin, spec = classifier.from_folder(export, backbone), bundle.load(export).preprocess
-    with torch.inference_mode():
-        asked = Progress(sent, "gate: views through torch")
-        pixels = (torch.from_numpy(preprocess.prepare(data, spec)) for data in asked)
-        return np.array([float(twin(one[None])[0]) for one in pixels])
+
+    def logit(data: bytes) -> float:
+        torch.set_num_threads(1)  # holds for the thread that says it
+        with torch.inference_mode():
+            return float(twin(torch.from_numpy(preprocess.prepare(data, spec)[None]))[0])
+
+    return np.array(_each(logit, sent, "gate: views for parity answered by torch"))
 
 
 def compared(served: Scores, expected: Scores) -> Parity:
-    p, q = 1 / (1 + np.exp(-served)), 1 / (1 + np.exp(-expected))
+    p, q = sigmoid(served), sigmoid(expected)
     flips = (p > 0.5) != (q > 0.5)
     return Parity(
         views=len(served),

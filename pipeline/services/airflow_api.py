@@ -1,18 +1,20 @@
 """Talks to Airflow over its REST API: start a run, follow it, read what came out."""
 
 import json
+import re
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from inference_runtime.errors import Fixable
 
 OVER = ("success", "failed")
 ERROR = "error: "
+PROGRESS = re.compile(r": [\d,]+ of [\d,]+")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Task:
     state: str  # "none" before it is scheduled
     seconds: float | None
     tries: int
+    line: str = ""  # while it runs, how far it says it is
 
 
 @dataclass
@@ -76,17 +79,24 @@ class Api:
         }
 
     def follow(self, dag: str, run_id: str, every: float = 0.5) -> Iterator[Task]:
-        """Each task whenever its state changes, until the run is over."""
-        seen: dict[str, tuple[str, int]] = {}
+        """Each task whenever its state changes or it says how far it is, until the run is over."""
+        seen: dict[str, tuple[str, int, str]] = {}
         over = False
         while not over:
             over = self.state(dag, run_id) in OVER  # asked first: what follows is then final
             for name, task in self.tasks(dag, run_id).items():
-                if seen.get(name) != (task.state, task.tries):
-                    seen[name] = (task.state, task.tries)
-                    yield task
+                told = self._with_progress(dag, run_id, task)
+                if seen.get(name) != (told.state, told.tries, told.line):
+                    seen[name] = (told.state, told.tries, told.line)
+                    yield told
             if not over:
                 time.sleep(every)
+
+    def _with_progress(self, dag: str, run_id: str, task: Task) -> Task:
+        if task.state != "running":
+            return task
+        lines = self.log(dag, run_id, task.name, task.tries)
+        return replace(task, line=next(filter(PROGRESS.search, reversed(lines)), ""))
 
     def xcom(self, dag: str, run_id: str, task: str) -> Any:
         """What the task returned; None if nothing."""
