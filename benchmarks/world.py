@@ -3,7 +3,7 @@
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks import results_file
+from benchmarks import linear_probe, results_file
+from benchmarks.linear_probe import Vectors
 from benchmarks.world_pictures import contact_sheet, plot
 from inference_runtime import preprocess
 from pipeline import backbones, challenge
@@ -27,26 +28,24 @@ from pipeline.world.scene import scene
 
 SLICES = (
     *("day", "dusk", "night", "clear", "overcast", "rain", "fog", "snow", "glare", "blur", "noise"),
-    *("site", "single", "small", "far", "near-miss", "level-0", "level-1", "level-2", "level-3"),
+    *("site", "single", "small", "far", "near-miss", "us", "eu", "level-0", "level-1", "level-2", "level-3"),
 )
 SPOILERS = {"rain", "fog", "snow", "glare", "blur", "noise", "small", "far"}
 WORKERS = 2
 BATCH = 16
 
-Vectors = NDArray[np.float32]
-Classify = Callable[[Vectors], NDArray[np.bool_]]
-
 
 @dataclass(frozen=True)
 class Size:
     labels: tuple[int, ...]  # labelled frames to learn from
+    base: int  # how many of the base mix
     views: int
     tests: int
     timed: int
 
 
-FULL = Size((75, 150, 300, 600, 1000, 1500), views=4, tests=1000, timed=120)
-QUICK = Size((50, 100, 160), views=2, tests=120, timed=20)
+FULL = Size((75, 150, 300, 600, 1000, 1500), base=600, views=3, tests=1000, timed=120)
+QUICK = Size((50, 100, 160), base=100, views=2, tests=120, timed=20)
 
 
 @dataclass(frozen=True)
@@ -59,25 +58,34 @@ class Views:
     tags: list[set[str]]
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """Vectors to learn from, and those of the challenges to answer; `views` rows belong to a label."""
+
+    vectors: Vectors
+    labels: NDArray[np.int64]
+    queries: Vectors
+    views: int
+
+    def right(self, labels: int, truth: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Which challenges are answered rightly after so many labels; None where there are not so many."""
+        rows = labels * self.views
+        if rows > len(self.labels):
+            return None
+        answers = linear_probe.fit(self.vectors[:rows], self.labels[:rows])(self.queries)
+        correct: NDArray[np.bool_] = answers == (truth == 1)
+        return correct
+
+
 def main(size: Size, full: bool) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     speed = painting(size.timed)
-    most = size.labels[-1]
-    learn = {mix: frames(mix, most, size.views) for mix in ("traffic", "base")}
     test = challenges(size.tests)
-    say("embedding")
-    vectors = {mix: embedded(views) for mix, views in learn.items()}
-    probes = {
-        "histogram": (histograms(learn["traffic"]), learn["traffic"], histograms(test)),
-        "features": (vectors["traffic"], learn["traffic"], embedded(test)),
-    }
-    probes["features, base mix"] = (vectors["base"], learn["base"], probes["features"][2])
+    lessons = taught(size, test)
     say("fitting")
-    curve = [row(probes, count * size.views, count, test) for count in size.labels]
-    right = answers(probes["features"], most * size.views) == (test.labels == 1)
-    right_base = answers(probes["features, base mix"], most * size.views) == (test.labels == 1)
-    slices = sliced(test, right, right_base)
+    curve = [scores(lessons, count, test) for count in size.labels]
+    slices = sliced(lessons, size, test)
     show(curve, slices, speed, test)
     said = figures(curve, slices, speed, test)
     if full:
@@ -85,6 +93,16 @@ def main(size: Size, full: bool) -> None:
         plot(curve, slices, results_file.FOLDER / "world.png")
         contact_sheet(Path("docs/world.png"))
     print(json.dumps(said))
+
+
+def taught(size: Size, test: Views) -> dict[str, Lesson]:
+    traffic, base_set = frames("traffic", size.labels[-1], size.views), frames("base", size.base, size.views)
+    queries = embedded(test)
+    return {
+        "histogram": Lesson(histograms(traffic), traffic.labels, histograms(test), size.views),
+        "features": Lesson(embedded(traffic), traffic.labels, queries, size.views),
+        "features, base mix": Lesson(embedded(base_set), base_set.labels, queries, size.views),
+    }
 
 
 def painting(count: int) -> dict[str, float]:
@@ -150,60 +168,26 @@ def embedded(views: Views) -> Vectors:
         return np.concatenate(list(Progress(pool.map(batch, starts), "batches embedded", len(starts))))
 
 
-def answers(probe: tuple[Vectors, Views, Vectors], count: int) -> NDArray[np.bool_]:
-    vectors, views, test = probe
-    return probed(vectors[:count], views.labels[:count])(test)
-
-
-def probed(vectors: Vectors, labels: NDArray[np.int64]) -> Classify:
-    """Logistic regression, its weight decay chosen on the last fifth of what it may learn from."""
-    edge = len(labels) * 4 // 5
-    scores = {
-        decay: (logistic(vectors[:edge], labels[:edge], decay)(vectors[edge:]) == (labels[edge:] == 1)).mean()
-        for decay in (0.003, 0.01, 0.03, 0.1, 0.3)
+def scores(lessons: dict[str, Lesson], labels: int, test: Views) -> dict[str, Any]:
+    right = {name: lesson.right(labels, test.labels) for name, lesson in lessons.items()}
+    return {"labels": labels} | {
+        name: None if correct is None else float(correct.mean()) for name, correct in right.items()
     }
-    return logistic(vectors, labels, max(scores, key=lambda decay: scores[decay]))
 
 
-def logistic(vectors: Vectors, labels: NDArray[np.int64], decay: float) -> Classify:
-    centre, spread = vectors.mean(axis=0), vectors.std(axis=0) + 1e-4
-    inputs, wanted = (
-        torch.from_numpy((vectors - centre) / spread),
-        torch.from_numpy(labels.astype(np.float32)),
-    )
-    weights, bias = torch.zeros(vectors.shape[1], requires_grad=True), torch.zeros(1, requires_grad=True)
-    optimiser = torch.optim.LBFGS([weights, bias], max_iter=80, line_search_fn="strong_wolfe")
-
-    def loss() -> torch.Tensor:
-        optimiser.zero_grad()
-        error = torch.nn.functional.binary_cross_entropy_with_logits(inputs @ weights + bias, wanted)
-        total = error + decay * (weights * weights).sum()
-        total.backward()  # type: ignore[no-untyped-call]
-        return total
-
-    optimiser.step(loss)  # type: ignore[no-untyped-call]
-    slope, offset = weights.detach().numpy(), bias.item()
-    return lambda queries: ((queries - centre) / spread) @ slope + offset > 0
-
-
-def row(probes: dict[str, Any], count: int, labels: int, test: Views) -> dict[str, float]:
-    scores = {
-        name: float((answers(probe, count) == (test.labels == 1)).mean()) for name, probe in probes.items()
-    }
-    return {"labels": labels, **scores}
-
-
-def sliced(
-    test: Views, right: NDArray[np.bool_], right_base: NDArray[np.bool_]
-) -> dict[str, dict[str, float]]:
+def sliced(lessons: dict[str, Lesson], size: Size, test: Views) -> dict[str, dict[str, Any]]:
+    """Per slice: as many labels of the base mix and of traffic, and all there are of traffic."""
     members = {name: np.array([name in named for named in test.tags]) for name in SLICES}
     members["plain day"] = np.array(["day" in named and not named & SPOILERS for named in test.tags])
+    columns = {
+        f"base, {size.base}": lessons["features, base mix"].right(size.base, test.labels),
+        f"traffic, {size.base}": lessons["features"].right(size.base, test.labels),
+        f"traffic, {size.labels[-1]}": lessons["features"].right(size.labels[-1], test.labels),
+    }
+    right = {name: correct for name, correct in columns.items() if correct is not None}
     return {
-        name: {
-            "n": int(mask.sum()),
-            "features": float(right[mask].mean()),
-            "base mix": float(right_base[mask].mean()),
-        }
+        name: {"n": int(mask.sum())}
+        | {column: float(correct[mask].mean()) for column, correct in right.items()}
         for name, mask in members.items()
         if mask.any()
     }
@@ -211,28 +195,30 @@ def sliced(
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     cells = [list(columns)]
-    cells += [[f"{value:.3f}" if isinstance(value, float) else str(value) for value in row] for row in rows]
+    cells += [[cell(value) for value in row] for row in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(len(columns))]
     print(f"\n{title}")
     for row in cells:
         print("  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
 
 
+def cell(value: object) -> str:
+    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
 def show(
-    curve: Sequence[dict[str, float]],
-    slices: dict[str, dict[str, float]],
-    speed: dict[str, float],
-    test: Views,
+    curve: Sequence[dict[str, Any]], slices: dict[str, dict[str, Any]], speed: dict[str, float], test: Views
 ) -> None:
     table(
         "accuracy on fresh challenges, by labelled frames",
         list(curve[0]),
         [list(row.values()) for row in curve],
     )
+    columns = ["slice", *slices["plain day"]]
     table(
-        "accuracy by slice, all labels",
-        ("slice", "n", "features", "base mix"),
-        [(name, int(one["n"]), one["features"], one["base mix"]) for name, one in slices.items()],
+        "accuracy by slice, and what it was learned from",
+        columns,
+        [[name, *one.values()] for name, one in slices.items()],
     )
     print(f"\nroadwork still seen in {test.seen[test.labels == 1].mean():.1%} of positive challenges")
     print(
@@ -241,20 +227,19 @@ def show(
 
 
 def figures(
-    curve: Sequence[dict[str, float]],
-    slices: dict[str, dict[str, float]],
-    speed: dict[str, float],
-    test: Views,
+    curve: Sequence[dict[str, Any]], slices: dict[str, dict[str, Any]], speed: dict[str, float], test: Views
 ) -> dict[str, Any]:
     return {
-        "curve": [{key: round(value, 4) for key, value in row.items()} for row in curve],
-        "slices": {
-            name: {key: round(value, 4) for key, value in one.items()} for name, one in slices.items()
-        },
+        "curve": [rounded(row) for row in curve],
+        "slices": {name: rounded(one) for name, one in slices.items()},
         "tests": len(test.labels),
         "seen": round(float(test.seen[test.labels == 1].mean()), 4),
-        "paint_ms": {key: round(value, 2) for key, value in speed.items()},
+        "paint_ms": rounded(speed),
     }
+
+
+def rounded(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
 
 
 if __name__ == "__main__":

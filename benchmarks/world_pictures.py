@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,30 +11,31 @@ from pipeline.challenge import Pixels
 from pipeline.world.paint import paint
 from pipeline.world.scene import scene, tags
 
+COLOURS = {"features": "#d95f0e", "features, base mix": "#2c7fb8", "histogram": "#7f7f7f"}
 
-def plot(curve: Sequence[dict[str, float]], slices: dict[str, dict[str, float]], file: Path) -> None:
+
+def plot(curve: Sequence[dict[str, Any]], slices: dict[str, dict[str, Any]], file: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.6), width_ratios=(1, 1.1))
-    for name, colour in (
-        ("features", "#d95f0e"),
-        ("features, base mix", "#2c7fb8"),
-        ("histogram", "#7f7f7f"),
-    ):
-        left.plot(
-            [row["labels"] for row in curve], [row[name] for row in curve], "o-", color=colour, label=name
-        )
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.8), width_ratios=(1, 1.1))
+    for name, colour in COLOURS.items():
+        points = [(row["labels"], row[name]) for row in curve if row[name] is not None]
+        left.plot(*zip(*points, strict=True), "o-", color=colour, label=name)
     left.set(xscale="log", xlabel="labelled frames", ylabel="accuracy on fresh challenges", ylim=(0.5, 1))
-    left.set_xticks([row["labels"] for row in curve], [str(int(row["labels"])) for row in curve])
+    left.set_xticks([row["labels"] for row in curve], [str(row["labels"]) for row in curve])
     left.minorticks_off()
-    left.legend(frameon=False, loc="lower right")
-    names = sorted(slices, key=lambda name: slices[name]["features"])
-    right.barh(names, [slices[name]["features"] for name in names], color="#d95f0e", height=0.7)
-    right.plot([slices[name]["base mix"] for name in names], names, "d", color="#2c7fb8", markersize=5)
-    right.set(xlabel="accuracy by slice (diamond: learned from the base mix)", xlim=(0, 1))
+    left.legend(frameon=False, loc="upper left")
+    base, few, many = [column for column in slices["plain day"] if column != "n"]
+    names = sorted(slices, key=lambda name: slices[name][many])
+    right.barh(names, [slices[name][many] for name in names], color="#fdd0a2", height=0.7, label=many)
+    for column, marker, colour in ((few, "o", "#d95f0e"), (base, "D", "#2c7fb8")):
+        spots = [slices[name][column] for name in names]
+        right.plot(spots, names, marker, color=colour, markersize=4, label=column)
+    right.set(xlabel="accuracy by slice, and what it was learned from", xlim=(0.3, 1))
+    right.legend(frameon=False, loc="lower right", fontsize=8)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)

@@ -8,6 +8,7 @@ import numpy as np
 HOURS = ("day", "dusk", "night")
 WEATHERS = ("clear", "overcast", "rain", "fog", "snow")
 FLAWS = ("glare", "blur", "noise")
+REGIONS = ("us", "eu")
 LAYOUTS = ("site", "single", "small", "far")
 
 
@@ -20,16 +21,18 @@ class Mix:
     flaws: tuple[float, ...]
     layouts: tuple[float, ...]
     near_misses: tuple[float, float]  # in pictures without, and with, roadwork
+    abroad: float  # share of streets in "eu", where roadwork is red and white
 
 
 MIXES = {
-    # What is easy to collect: fair-weather days, large sites, and streets with nothing orange in them.
+    # What is easy to collect: at home, by day, in fair weather, large sites, and else nothing orange.
     "base": Mix(
-        hours=(0.92, 0.05, 0.03),
-        weathers=(0.62, 0.32, 0.03, 0.02, 0.01),
-        flaws=(0.03, 0.03, 0.03),
-        layouts=(0.80, 0.16, 0.02, 0.02),
-        near_misses=(0.15, 0.10),
+        hours=(0.95, 0.04, 0.01),
+        weathers=(0.70, 0.26, 0.02, 0.01, 0.01),
+        flaws=(0.02, 0.02, 0.02),
+        layouts=(0.90, 0.08, 0.01, 0.01),
+        near_misses=(0.08, 0.08),
+        abroad=0.0,
     ),
     # What validators send.
     "traffic": Mix(
@@ -38,6 +41,7 @@ MIXES = {
         flaws=(0.08, 0.07, 0.08),
         layouts=(0.54, 0.30, 0.09, 0.07),
         near_misses=(0.66, 0.25),
+        abroad=0.45,
     ),
 }
 

@@ -12,9 +12,8 @@ SIDES = (-1.0, 1.0)
 Rng = np.random.Generator
 
 
-def street(rng: Rng) -> Street:
+def street(rng: Rng, region: str) -> Street:
     kind = ("city", "suburb", "highway")[int(rng.choice(3, p=(0.52, 0.3, 0.18)))]
-    region = "us" if rng.random() < 0.6 else "eu"
     lanes = {"city": int(rng.integers(2, 5)), "suburb": 2, "highway": int(rng.integers(3, 5))}[kind]
     pavement = {"city": float(rng.uniform(2, 4)), "suburb": float(rng.uniform(1.2, 2.2)), "highway": 0.0}[
         kind
@@ -40,9 +39,9 @@ def traffic(rng: Rng, street: Street, conditions: Conditions) -> tuple[Thing, ..
 
 
 def lookalikes(rng: Rng, street: Street) -> tuple[Thing, ...]:
-    """Two to five things in the colours of roadwork."""
+    """Two to six things in the colours of roadwork."""
     beside = tuple(LOOKALIKES) if street.kind == "city" else OUTDOOR if street.kind == "suburb" else ROADSIDE
-    kinds = rng.choice(len(beside), size=int(rng.integers(2, 6)))
+    kinds = rng.choice(len(beside), size=int(rng.integers(2, 7)))
     return tuple(LOOKALIKES[beside[int(kind)]](rng, street) for kind in kinds)
 
 

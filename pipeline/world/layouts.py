@@ -9,8 +9,8 @@ from pipeline.world.furnish import Rng, seed, side
 from pipeline.world.thing import Street, Thing
 
 _LARGE = ("barrier", "work_truck", "excavator", "arrow_board", "wall", "trench", "roller", "fence")
-_MIDDLE = ("barrier", "sign", "worker", "drum", "cone")
-_SMALL = ("cone", "cone", "drum", "sign", "worker", "barrier")
+_MIDDLE = ("barrier", "sign", "worker", "guide", "cone")
+_SMALL = ("cone", "cone", "guide", "sign", "worker", "barrier")
 
 
 def layout(rng: Rng, kind: str, street: Street, camera: Camera) -> tuple[Thing, ...]:
@@ -20,10 +20,10 @@ def layout(rng: Rng, kind: str, street: Street, camera: Camera) -> tuple[Thing, 
         case "single":
             return tuple(_single(rng, street, camera))
         case "small":
-            return (_one(rng, _SMALL, street, camera, (5, 9)),)
+            return (_one(rng, _SMALL, street, camera, (4.5, 8)),)
         case "far":
             kinds = _LARGE if rng.random() < 0.5 else _SMALL
-            return tuple(_one(rng, kinds, street, camera, (13, 23)) for _ in range(int(rng.integers(2, 5))))
+            return tuple(_one(rng, kinds, street, camera, (11, 19)) for _ in range(int(rng.integers(2, 5))))
     raise ValueError(f"no layout of roadwork {kind!r}")
 
 
@@ -51,7 +51,7 @@ def _site(rng: Rng, street: Street, camera: Camera) -> Iterator[Thing]:
 
 
 def _taper(rng: Rng, street: Street, across: tuple[float, float], start: float) -> Iterator[Thing]:
-    kind = ("cone", "drum")[int(rng.random() < 0.35)]
+    kind = "cone" if rng.random() < 0.6 else _guide(street)
     size, pitch, steps = float(rng.uniform(1.0, 1.35)), float(rng.uniform(1.2, 2.2)), int(rng.integers(4, 7))
     for index in range(int(rng.integers(7, 13))):
         share = min(1.0, index / steps)
@@ -62,7 +62,13 @@ def _taper(rng: Rng, street: Street, across: tuple[float, float], start: float) 
 def _single(rng: Rng, street: Street, camera: Camera) -> Iterator[Thing]:
     """One thing close by, or a few that belong together."""
     if rng.random() < 0.5:
-        yield _one(rng, _LARGE, street, camera, (5.5, 10))
+        large = _one(rng, _LARGE, street, camera, (6, 10))
+        yield large
+        for _ in range(int(rng.integers(1, 4))):
+            kind = _SMALL[int(rng.integers(len(_SMALL)))]
+            yield _thing(
+                rng, kind, large.x + float(rng.uniform(-2, 2)), large.z - float(rng.uniform(0.3, 2)), street
+            )
         return
     first = _one(rng, _MIDDLE, street, camera, (4, 7))
     yield first
@@ -87,6 +93,12 @@ def _across(camera: Camera, column: float, z: float) -> float:
     return camera.x + (WIDTH / 2 + column - camera.centre) * z / camera.focal
 
 
+def _guide(street: Street) -> str:
+    """What leads traffic past, besides cones."""
+    return "drum" if street.region == "us" else "beacon"
+
+
 def _thing(rng: Rng, kind: str, x: float, z: float, street: Street) -> Thing:
     size = {"wall": rng.uniform(3, 8), "fence": rng.uniform(1, 2.2), "trench": rng.uniform(0.8, 1.5)}
+    kind = _guide(street) if kind == "guide" else kind
     return Thing(kind, x, z, seed(rng), street.region, float(size.get(kind, rng.uniform(0.9, 1.15))))

@@ -14,7 +14,7 @@ _CLOUDED = (0.84, 0.86, 0.90)
 _BEAM = {"day": 0.0, "dusk": 0.30, "night": 0.62}
 _LAMP = {"day": 0.0, "dusk": 0.16, "night": 0.34}
 _AIR = {"day": (206, 211, 216), "dusk": (150, 128, 132), "night": (40, 42, 52)}
-_REACH = {"clear": 900.0, "overcast": 700.0, "rain": 85.0, "fog": 48.0, "snow": 110.0}
+_REACH = {"clear": 900.0, "overcast": 700.0, "rain": 60.0, "fog": 48.0, "snow": 110.0}
 
 
 @dataclass(frozen=True)

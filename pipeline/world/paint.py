@@ -18,7 +18,7 @@ DRAWINGS: dict[str, Drawing] = {
     for drawing in (
         *(houses.terrace, houses.house, houses.tree, houses.street_lamp, houses.rail),
         *(traffic.car, traffic.van, traffic.walker, traffic.cyclist),
-        *(roadwork.cone, roadwork.drum, roadwork.barrier, roadwork.sign, roadwork.fence),
+        *(roadwork.cone, roadwork.drum, roadwork.beacon, roadwork.barrier, roadwork.sign, roadwork.fence),
         *(roadwork.worker, roadwork.wall, roadwork.trench),
         *(machines.excavator, machines.roller, machines.work_truck, machines.arrow_board),
         *(

@@ -1,4 +1,4 @@
-"""What a road crew sets up by hand: cones, drums, barriers, signs, fences, and the crew itself.
+"""What a road crew sets up by hand: cones, drums, beacons, barriers, signs, fences, and the crew itself.
 
 `style` is the region: orange and white in "us", red and white in "eu"."""
 
@@ -19,7 +19,8 @@ _STEEL: Colour = (120, 122, 124)
 
 def cone(canvas: Canvas, thing: Thing) -> None:
     rng = thing.rng()
-    tall, tone = float(rng.uniform(0.62, 0.95)) * thing.size, _worn(ORANGE, rng)
+    tall = float(rng.uniform(0.62, 0.95)) * thing.size
+    tone = _worn(ORANGE if thing.style == "us" else (226, 66, 28), rng)
     card = canvas.card(thing.x, thing.z, tall)
     canvas.shadow(thing.x, thing.z, 0.4 * tall, tall, 0.25)
     card.rect(-0.27, 0, 0.27, 0.07, darker(tone, 0.8) if rng.random() < 0.6 else (40, 40, 42))
@@ -51,6 +52,22 @@ def drum(canvas: Canvas, thing: Thing) -> None:
         card.rect(half * 0.35, float(low), half, float(low) + 0.185, darker(colour, 0.8), reflect=0.7)
     if rng.random() < 0.4:
         flasher(card, 0, 1.08)
+
+
+def beacon(canvas: Canvas, thing: Thing) -> None:
+    """An upright board with slanted stripes, on a heavy foot."""
+    rng = thing.rng()
+    tall, card = float(rng.uniform(0.95, 1.15)), canvas.card(thing.x, thing.z)
+    canvas.shadow(thing.x, thing.z, 0.4, tall, 0.3)
+    card.rect(-0.28, 0, 0.28, 0.1, (44, 44, 46))
+    card.rect(-0.16, 0.12, 0.16, tall, WHITE, reflect=0.8)
+    slant = 0.12 if rng.random() < 0.5 else -0.12
+    for low in np.arange(0.2, tall - 0.2, 0.28):
+        left, right = float(low) - slant, float(low) + slant
+        band = [(-0.16, left), (0.16, right), (0.16, right + 0.14), (-0.16, left + 0.14)]
+        card.poly([(x, min(max(y, 0.12), tall)) for x, y in band], RED, reflect=0.8)
+    if rng.random() < 0.3:
+        flasher(card, 0, tall + 0.1)
 
 
 def barrier(canvas: Canvas, thing: Thing) -> None:

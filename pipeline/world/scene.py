@@ -12,6 +12,7 @@ from pipeline.world.conditions import (
     HOURS,
     LAYOUTS,
     MIXES,
+    REGIONS,
     WEATHERS,
     Conditions,
     Mix,
@@ -21,7 +22,7 @@ from pipeline.world.conditions import (
 from pipeline.world.layouts import layout
 from pipeline.world.thing import Street, Thing
 
-TAGS = frozenset((*HOURS, *WEATHERS, *FLAWS, *LAYOUTS, "wet", "near-miss"))
+TAGS = frozenset((*HOURS, *WEATHERS, *FLAWS, *REGIONS, *LAYOUTS, "wet", "near-miss"))
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,9 @@ def scene(seed: int, label: int | None = None, tags: Collection[str] = (), mix: 
 
 
 def tags(scene: Scene) -> list[str]:
-    """What is true of a scene, for slices of a report: hour, weather, flaws, layout, near miss."""
+    """What is true of a scene, for slices of a report: hour, weather, flaws, region, layout, near miss."""
     named = [scene.conditions.hour, scene.conditions.weather, *scene.conditions.flaws]
+    named.append(scene.street.region)
     if scene.conditions.wet:
         named.append("wet")
     if scene.layout:
@@ -71,7 +73,7 @@ def _check(label: int | None, tags: Collection[str]) -> None:
 
 def _compose(rng: np.random.Generator, seed: int, label: int, tags: Collection[str], mix: Mix) -> Scene:
     now = conditions(rng, mix, tags)
-    street = furnish.street(rng)
+    street = furnish.street(rng, choose(rng, REGIONS, (1 - mix.abroad, mix.abroad), tags))
     camera = _camera(rng, street)
     scenery, traffic = furnish.scenery(rng, street), furnish.traffic(rng, street, now)
     near_miss = rng.random() < mix.near_misses[label] or "near-miss" in tags

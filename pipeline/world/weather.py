@@ -62,14 +62,14 @@ def _rain(pixels: Pixels, rng: Rng) -> Pixels:
         end = (round(x + slant * length), round(y + length))
         cv2.line(streaks, (round(x), round(y)), end, int(rng.integers(60, 150)), 1, cv2.LINE_AA)
     veil = cv2.cvtColor(cv2.GaussianBlur(streaks, (3, 3), 0), cv2.COLOR_GRAY2RGB)
-    return _uint8(cv2.addWeighted(pixels, 0.86, veil, 0.6, 12))
+    return _uint8(cv2.addWeighted(pixels, 0.80, veil, 0.7, 16))
 
 
 def _drops(pixels: Pixels, rng: Rng) -> Pixels:
     """Water on the lens: round spots through which everything is out of focus."""
     spots = np.zeros((HEIGHT, WIDTH), np.uint8)
-    for _ in range(int(rng.integers(6, 30))):
-        centre, size = (int(rng.integers(WIDTH)), int(rng.integers(HEIGHT))), int(rng.integers(4, 20))
+    for _ in range(int(rng.integers(8, 40))):
+        centre, size = (int(rng.integers(WIDTH)), int(rng.integers(HEIGHT))), int(rng.integers(4, 24))
         cv2.ellipse(spots, centre, (size, round(size * 1.2)), 0, 0, 360, 255, -1, cv2.LINE_AA)
     soft = cv2.resize(
         cv2.resize(pixels, (WIDTH // 10, HEIGHT // 10), interpolation=cv2.INTER_AREA), (WIDTH, HEIGHT)
@@ -112,7 +112,7 @@ def _motion(pixels: Pixels, rng: Rng) -> Pixels:
 def _sensor(pixels: Pixels, conditions: Conditions, rng: Rng) -> Pixels:
     """White balance, contrast, falling light towards the corners, and noise that grows in the dark."""
     pixels = _saturate(pixels, float(rng.uniform(0.55, 1.2)))
-    gain = rng.uniform(0.88, 1.12) * rng.uniform(0.92, 1.08, 3)
+    gain = rng.uniform(0.88, 1.12) * rng.uniform(0.9, 1.1, 3)
     strength = _NOISE[conditions.hour] + (_NOISE_FLAW if "noise" in conditions.flaws else 0)
     noise = strength * rng.standard_normal((HEIGHT, WIDTH), np.float32)
     edges, stained = _vignette(), np.empty((HEIGHT, WIDTH, 3), np.float32)
