@@ -125,6 +125,8 @@ def house_before(stage: str, night: Path, folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(night / "before" / "var", folder / "var")
     shutil.copy(night / "params.yaml", folder)
+    if stages.NAMES.index(stage) > stages.NAMES.index("synthesize"):  # whose pictures lie beside the tables
+        shutil.copytree(night / "var" / "images", folder / "var" / "images", dirs_exist_ok=True)
     for done in stages.NAMES[: stages.NAMES.index(stage)]:
         shutil.copytree(night / "artifacts" / done, folder / "artifacts" / done)
     return folder
