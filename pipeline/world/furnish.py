@@ -15,10 +15,8 @@ Rng = np.random.Generator
 def street(rng: Rng, region: str) -> Street:
     kind = ("city", "suburb", "highway")[int(rng.choice(3, p=(0.52, 0.3, 0.18)))]
     lanes = {"city": int(rng.integers(2, 5)), "suburb": 2, "highway": int(rng.integers(3, 5))}[kind]
-    pavement = {"city": float(rng.uniform(2, 4)), "suburb": float(rng.uniform(1.2, 2.2)), "highway": 0.0}[
-        kind
-    ]
-    return Street(kind, region, lanes, float(rng.uniform(3.0, 3.6)), pavement)
+    pavement = {"city": within(rng, 2, 4), "suburb": within(rng, 1.2, 2.2), "highway": 0.0}[kind]
+    return Street(kind, region, lanes, within(rng, 3.0, 3.6), pavement)
 
 
 def scenery(rng: Rng, street: Street) -> tuple[Thing, ...]:
@@ -29,7 +27,7 @@ def scenery(rng: Rng, street: Street) -> tuple[Thing, ...]:
         case "suburb":
             rows = (*_houses(rng, street), *_trees(rng, street.edge + street.pavement + 1.5, 9.0, 0.6))
         case _:
-            rows = (*_rails(rng, street), *_trees(rng, street.edge + float(rng.uniform(5, 14)), 8.0, 0.6))
+            rows = (*_rails(rng, street), *_trees(rng, street.edge + within(rng, 5, 14), 8.0, 0.6))
     return (*rows, *_lamps(rng, street))
 
 
@@ -49,14 +47,18 @@ def seed(rng: Rng) -> int:
     return int(rng.integers(2**31))
 
 
+def within(rng: Rng, low: float, high: float) -> float:
+    return float(rng.uniform(low, high))
+
+
 def side(rng: Rng) -> float:
     return SIDES[int(rng.integers(2))]
 
 
 def _kerbside(kind: str, style: str = "") -> Callable[[Rng, Street], Thing]:
     def place(rng: Rng, street: Street) -> Thing:
-        x = side(rng) * (street.edge + float(rng.uniform(0.5, max(0.9, 0.8 * street.pavement))))
-        return Thing(kind, x, float(rng.uniform(4.5, 15)), seed(rng), style, float(rng.uniform(0.8, 2.0)))
+        x = side(rng) * (street.edge + within(rng, 0.5, max(0.9, 0.8 * street.pavement)))
+        return Thing(kind, x, within(rng, 4.5, 15), seed(rng), style, within(rng, 0.8, 2.0))
 
     return place
 
@@ -64,9 +66,7 @@ def _kerbside(kind: str, style: str = "") -> Callable[[Rng, Street], Thing]:
 def _on_wall(kind: str) -> Callable[[Rng, Street], Thing]:
     def place(rng: Rng, street: Street) -> Thing:
         wall = street.edge + street.pavement - (0.1 if kind == "awning" else 0.7)
-        return Thing(
-            kind, side(rng) * wall, float(rng.uniform(4, 15)), seed(rng), "", float(rng.uniform(0.8, 2.4))
-        )
+        return Thing(kind, side(rng) * wall, within(rng, 4, 15), seed(rng), "", within(rng, 0.8, 2.4))
 
     return place
 
@@ -76,16 +76,14 @@ def _vehicle(kind: str) -> Callable[[Rng, Street], Thing]:
         lane = int(rng.integers(street.lanes))
         x = -street.edge + (lane + 0.5) * street.lane
         style = ("orange", "orange", "yellow")[int(rng.integers(3))] + (" oncoming" if x < 0 else "")
-        return Thing(kind, x, float(rng.uniform(7, 18)), seed(rng), style, float(rng.uniform(0.9, 1.6)))
+        return Thing(kind, x, within(rng, 7, 18), seed(rng), style, within(rng, 0.9, 1.6))
 
     return place
 
 
 def _passer_by(rng: Rng, street: Street) -> Thing:
-    x = side(rng) * (street.edge + float(rng.uniform(-0.5, 1.5)))
-    return Thing(
-        "walker", x, float(rng.uniform(5, 14)), seed(rng), ("orange", "yellow")[int(rng.integers(2))]
-    )
+    x = side(rng) * (street.edge + within(rng, -0.5, 1.5))
+    return Thing("walker", x, within(rng, 5, 14), seed(rng), ("orange", "yellow")[int(rng.integers(2))])
 
 
 LOOKALIKES: dict[str, Callable[[Rng, Street], Thing]] = {
@@ -109,9 +107,9 @@ ROADSIDE = ("shrub", "traffic_sign", "car", "van", "bollards")
 
 def _terraces(rng: Rng, street: Street) -> Iterator[Thing]:
     for where in SIDES:
-        z = float(rng.uniform(-8, 0))
+        z = within(rng, -8, 0)
         while z < 130:
-            length = float(rng.uniform(9, 24))
+            length = within(rng, 9, 24)
             if rng.random() < 0.88:
                 yield Thing("terrace", where * (street.edge + street.pavement), z, seed(rng), "", length)
             z += length
@@ -119,23 +117,21 @@ def _terraces(rng: Rng, street: Street) -> Iterator[Thing]:
 
 def _houses(rng: Rng, street: Street) -> Iterator[Thing]:
     for where in SIDES:
-        z = float(rng.uniform(2, 10))
-        setback = street.edge + street.pavement + float(rng.uniform(4, 9))
+        z = within(rng, 2, 10)
+        setback = street.edge + street.pavement + within(rng, 4, 9)
         while z < 110:
-            length = float(rng.uniform(7, 12))
+            length = within(rng, 7, 12)
             yield Thing("house", where * setback, z, seed(rng), "", length)
-            z += length + float(rng.uniform(3, 12))
+            z += length + within(rng, 3, 12)
 
 
 def _trees(rng: Rng, x: float, pitch: float, share: float) -> Iterator[Thing]:
     style = "bare" if rng.random() < 0.2 else ""
     for where in SIDES:
-        for z in np.arange(float(rng.uniform(5, 12)), 95, pitch):
+        for z in np.arange(within(rng, 5, 12), 95, pitch):
             if rng.random() < share:
-                size = float(rng.uniform(0.8, 1.5))
-                yield Thing(
-                    "tree", where * (x + float(rng.uniform(0, 1.2))), float(z), seed(rng), style, size
-                )
+                size = within(rng, 0.8, 1.5)
+                yield Thing("tree", where * (x + within(rng, 0, 1.2)), float(z), seed(rng), style, size)
 
 
 def _rails(rng: Rng, street: Street) -> Iterator[Thing]:
@@ -146,7 +142,7 @@ def _rails(rng: Rng, street: Street) -> Iterator[Thing]:
 
 
 def _lamps(rng: Rng, street: Street) -> Iterator[Thing]:
-    phase, sides = float(rng.uniform(4, 22)), (side(rng),) if rng.random() < 0.6 else SIDES
+    phase, sides = within(rng, 4, 22), (side(rng),) if rng.random() < 0.6 else SIDES
     for where in sides:
         for z in np.arange(phase, 100, 24.0):
             yield Thing("street_lamp", where * (street.edge + 0.6), float(z), seed(rng))
@@ -156,11 +152,11 @@ def _driving(rng: Rng, street: Street) -> Iterator[Thing]:
     for lane in range(street.lanes):
         x = -street.edge + (lane + 0.5) * street.lane
         way = "oncoming" if x < 0 and street.kind != "highway" else ""
-        z = float(rng.uniform(9, 40))
+        z = within(rng, 9, 40)
         while z < 90:
             if rng.random() < 0.55:
-                yield _car(rng, x + float(rng.uniform(-0.3, 0.3)), z, way)
-            z += float(rng.uniform(14, 45))
+                yield _car(rng, x + within(rng, -0.3, 0.3), z, way)
+            z += within(rng, 14, 45)
 
 
 def _parked(rng: Rng, street: Street) -> Iterator[Thing]:
@@ -169,7 +165,7 @@ def _parked(rng: Rng, street: Street) -> Iterator[Thing]:
     for where in SIDES:
         way = "oncoming parked" if where < 0 else "parked"
         if rng.random() < 0.55:
-            for z in np.arange(float(rng.uniform(6, 14)), 70, 6.2):
+            for z in np.arange(within(rng, 6, 14), 70, 6.2):
                 if rng.random() < 0.6:
                     yield _car(rng, where * (street.edge - 1.0), float(z), way)
 
@@ -177,12 +173,12 @@ def _parked(rng: Rng, street: Street) -> Iterator[Thing]:
 def _car(rng: Rng, x: float, z: float, way: str) -> Thing:
     kind = "van" if rng.random() < 0.13 else "car"
     paint = PLAIN[int(rng.choice(8, p=(0.2, 0.18, 0.18, 0.17, 0.1, 0.08, 0.04, 0.05)))]
-    return Thing(kind, x, z, seed(rng), f"{paint} {way}", float(rng.uniform(0.9, 1.8)))
+    return Thing(kind, x, z, seed(rng), f"{paint} {way}", within(rng, 0.9, 1.8))
 
 
 def _walking(rng: Rng, street: Street, conditions: Conditions) -> Iterator[Thing]:
     busy = {"city": 4.0, "suburb": 1.2, "highway": 0.0}[street.kind] * (0.6 if conditions.dark else 1.0)
     for _ in range(int(rng.poisson(busy))):
-        x = side(rng) * (street.edge + float(rng.uniform(0.5, 0.6 + street.pavement)))
+        x = side(rng) * (street.edge + within(rng, 0.5, 0.6 + street.pavement))
         kind = "cyclist" if rng.random() < 0.15 else "walker"
-        yield Thing(kind, x if kind == "walker" else x * 0.7, float(rng.uniform(6, 45)), seed(rng))
+        yield Thing(kind, x if kind == "walker" else x * 0.7, within(rng, 6, 45), seed(rng))

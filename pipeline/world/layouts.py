@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.world.canvas import WIDTH, Camera
-from pipeline.world.furnish import Rng, seed, side
+from pipeline.world.furnish import Rng, seed, side, within
 from pipeline.world.thing import Street, Thing
 
 _LARGE = ("barrier", "work_truck", "excavator", "arrow_board", "wall", "trench", "roller", "fence")
@@ -29,63 +29,57 @@ def layout(rng: Rng, kind: str, street: Street, camera: Camera) -> tuple[Thing, 
 
 def _site(rng: Rng, street: Street, camera: Camera) -> Iterator[Thing]:
     """Cones that lead from the edge of the frame across the lane, and behind them what the crew is doing."""
-    where, start = side(rng), float(rng.uniform(4, 7))
+    where, start = side(rng), within(rng, 4, 7)
     middle = _across(camera, float(rng.normal(0, 60)), start + 5)
-    outer, inner = (
-        middle + where * float(rng.uniform(1.2, 2.2)),
-        middle - where * float(rng.uniform(0.8, 2.2)),
-    )
+    outer = middle + where * within(rng, 1.2, 2.2)
+    inner = middle - where * within(rng, 0.8, 2.2)
     yield from _taper(rng, street, (outer, inner), start)
-    yield _thing(rng, "sign", outer + where * 0.5, start + float(rng.uniform(0.5, 5)), street)
-    yield _thing(
-        rng, "barrier", middle + where * float(rng.uniform(0, 1)), start + float(rng.uniform(2, 4)), street
-    )
+    yield _thing(rng, "sign", outer + where * 0.5, start + within(rng, 0.5, 5), street)
+    yield _thing(rng, "barrier", middle + where * within(rng, 0, 1), start + within(rng, 2, 4), street)
     for _ in range(int(rng.integers(1, 3))):
-        kind = _LARGE[int(rng.integers(len(_LARGE)))]
         yield _thing(
-            rng, kind, middle + float(rng.uniform(-1.5, 1.5)), start + float(rng.uniform(4, 10)), street
+            rng, _pick(rng, _LARGE), middle + within(rng, -1.5, 1.5), start + within(rng, 4, 10), street
         )
     for _ in range(int(rng.integers(0, 4))):
-        x = middle + float(rng.uniform(-2, 2))
-        yield _thing(rng, "worker", x, start + float(rng.uniform(1.5, 8)), street)
+        yield _thing(rng, "worker", middle + within(rng, -2, 2), start + within(rng, 1.5, 8), street)
 
 
 def _taper(rng: Rng, street: Street, across: tuple[float, float], start: float) -> Iterator[Thing]:
     kind = "cone" if rng.random() < 0.6 else _guide(street)
-    size, pitch, steps = float(rng.uniform(1.0, 1.35)), float(rng.uniform(1.2, 2.2)), int(rng.integers(4, 7))
+    size, pitch, steps = within(rng, 1.0, 1.35), within(rng, 1.2, 2.2), int(rng.integers(4, 7))
     for index in range(int(rng.integers(7, 13))):
         share = min(1.0, index / steps)
-        x = across[0] + (across[1] - across[0]) * share + float(rng.uniform(-0.12, 0.12))
+        x = across[0] + (across[1] - across[0]) * share + within(rng, -0.12, 0.12)
         yield Thing(kind, x, start + pitch * index, seed(rng), street.region, size)
 
 
 def _single(rng: Rng, street: Street, camera: Camera) -> Iterator[Thing]:
-    """One thing close by, or a few that belong together."""
+    """One thing close by and what guards it, or a few small ones that belong together."""
     if rng.random() < 0.5:
         large = _one(rng, _LARGE, street, camera, (6, 10))
         yield large
         for _ in range(int(rng.integers(1, 4))):
-            kind = _SMALL[int(rng.integers(len(_SMALL)))]
-            yield _thing(
-                rng, kind, large.x + float(rng.uniform(-2, 2)), large.z - float(rng.uniform(0.3, 2)), street
-            )
+            kind = _pick(rng, _SMALL)
+            yield _thing(rng, kind, large.x + within(rng, -2, 2), large.z - within(rng, 0.3, 2), street)
         return
     first = _one(rng, _MIDDLE, street, camera, (4, 7))
     yield first
     for _ in range(int(rng.integers(1, 4))):
-        kind = _MIDDLE[int(rng.integers(len(_MIDDLE)))]
-        yield _thing(
-            rng, kind, first.x + float(rng.uniform(-2, 2)), first.z + float(rng.uniform(0, 4)), street
-        )
+        kind = _pick(rng, _MIDDLE)
+        yield _thing(rng, kind, first.x + within(rng, -2, 2), first.z + within(rng, 0, 4), street)
 
 
 def _one(
     rng: Rng, kinds: tuple[str, ...], street: Street, camera: Camera, depth: tuple[float, float]
 ) -> Thing:
     """Somewhere between the walls of the street and not at the very rim of the frame."""
-    z, limit = float(rng.uniform(*depth)), street.edge + 0.6 * street.pavement + 0.4
+    z, limit = within(rng, *depth), street.edge + 0.6 * street.pavement + 0.4
     x = _across(camera, float(np.clip(rng.normal(0, 85), -190, 190)), z)
-    return _thing(rng, kinds[int(rng.integers(len(kinds)))], float(np.clip(x, -limit, limit)), z, street)
+    return _thing(rng, _pick(rng, kinds), float(np.clip(x, -limit, limit)), z, street)
+
+
+def _pick(rng: Rng, kinds: tuple[str, ...]) -> str:
+    return kinds[int(rng.integers(len(kinds)))]
 
 
 def _across(camera: Camera, column: float, z: float) -> float:
