@@ -20,7 +20,7 @@ def layout(rng: Rng, kind: str, street: Street, camera: Camera) -> tuple[Thing, 
         case "single":
             return tuple(_single(rng, street, camera))
         case "small":
-            return (_one(rng, _SMALL, street, camera, (4.5, 8)),)
+            return (_one(rng, ("cone", "cone", "guide"), street, camera, (5, 10)),)
         case "far":
             kinds = _LARGE if rng.random() < 0.5 else _SMALL
             return tuple(_one(rng, kinds, street, camera, (11, 19)) for _ in range(int(rng.integers(2, 5))))
