@@ -51,7 +51,7 @@ QUICK = Size(
     40,
     60,
     {
-        "world": {"base": 24, "gold": 40, "first": 16},
+        "world": {"base": 60, "gold": 40, "first": 40},
         "mine": {"cases": 10, "mistakes": 5},
         "synthesize": {"images": 4},
         "gate": {"parity_views": 8, "bootstrap": 100},

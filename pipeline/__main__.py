@@ -81,15 +81,16 @@ def _add_night(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument(
         "--challenges",
         type=int,
-        help="new challenges the simulated validators send first (400 on the first night, else 0)",
+        help="sent by the simulated validators first (params.yaml says how many on the first night, else 0)",
     )
+    command.add_argument("--until", help="read the journal up to this ISO time (default: now)")
     command.set_defaults(do=_night)
 
 
 def _night(arguments: argparse.Namespace) -> int:
     from pipeline import night
 
-    return night.run(params.load(), arguments.challenges)
+    return night.run(params.load(), arguments.challenges, arguments.until)
 
 
 def _add_house(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -32,13 +32,13 @@ class Told:
     came: dict[str, Any]
 
 
-def run(params: Params, challenges: int | None) -> int:
+def run(params: Params, challenges: int | None, until: str | None) -> int:
     simulation.seed(params)
     with _house(params):
         paid = _day(params, challenges)
         api = airflow.api()
         say("night: retrain_72 in Airflow")
-        run_id = api.trigger(airflow.DAG, f"night-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+        run_id = api.trigger(airflow.DAG, f"night-{datetime.now(UTC):%Y%m%dT%H%M%S}", {"until": until})
         told = list(_followed(api, run_id))
         state = api.state(airflow.DAG, run_id)
         _print(told, paid, params)

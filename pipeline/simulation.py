@@ -47,11 +47,10 @@ def first_champion(params: Params) -> None:
 
 def play(params: Params, count: int, url: str | None = None) -> float:
     """Challenges from simulated validators to the running runtime; what they would have paid."""
-    played = sum(1 for _ in TRUTH.open()) if TRUTH.exists() else 0
     address = url or runtime.url()
     if address is None:
         raise Fixable("--url: no runtime is up; start one with `make up`, or name one")
-    return validators.play(address, count, params.world.seed + 2, TRUTH, start=played)
+    return validators.play(address, count, params.world.seed + 2, TRUTH, validators.played(TRUTH))
 
 
 def label(params: Params, artifacts: Path) -> int:

@@ -36,14 +36,18 @@ def on_parity(parity: Parity, params: Gate) -> Ruling | None:
 
 
 def on_screen(dev: Answers, params: Gate) -> Ruling | None:
-    """A ruling only when the challenger is clearly behind on dev: gold is then not spent on it."""
-    if dev.champion is None or not len(dev.labels):
+    """A ruling only when dev shows the challenger to be the worse one: gold is then not spent on it."""
+    if dev.champion is None:
         return None
-    ours, theirs = (statistics.accuracy(dev.labels, p) for p in (dev.challenger, dev.champion))
-    if ours >= theirs - params.screen:
+    right, before = _right(dev)
+    pair = statistics.pairs(right, before)
+    p = statistics.mcnemar(pair.lost, pair.won)
+    if p > params.screen:
         return None
-    reason = f"behind the champion on dev, {ours:.1%} against {theirs:.1%}; gold was not touched"
-    return Ruling("FAIL", [reason], {"dev": {"challenger": ours, "champion": theirs}})
+    seen = f"{pair.lost} items lost and {pair.won} won of {pair.n}, p = {p:.2g}"
+    return Ruling(
+        "FAIL", [f"worse than the champion on dev: {seen}; gold was not touched"], {"dev": asdict(pair)}
+    )
 
 
 def first(gold: Answers, params: Gate) -> Ruling:
@@ -62,7 +66,7 @@ def first(gold: Answers, params: Gate) -> Ruling:
 def between(gold: Answers, slices: dict[str, np.ndarray], attempt: int, params: Gate) -> Ruling:
     """Challenger against champion on gold; `attempt` is 1 for the first challenger this champion meets."""
     assert gold.champion is not None
-    right, before = (np.equal(p > 0.5, gold.labels == 1) for p in (gold.challenger, gold.champion))
+    right, before = _right(gold)
     pair = statistics.pairs(right, before)
     p = statistics.mcnemar(pair.won, pair.lost)
     budget = statistics.spent(params.alpha, attempt)
@@ -119,6 +123,13 @@ def _ruled(
     return Ruling(
         "PASS", [f"better than the champion: {seen}, this attempt may spend {budget:.2g}"], evidence
     )
+
+
+def _right(answers: Answers) -> tuple[statistics.Flags, statistics.Flags]:
+    """Which items the challenger, and which the champion, got right."""
+    assert answers.champion is not None
+    ours, theirs = (np.equal(p > 0.5, answers.labels == 1) for p in (answers.challenger, answers.champion))
+    return ours, theirs
 
 
 def _slice(pair: statistics.Pairs, params: Gate) -> dict[str, Any]:
