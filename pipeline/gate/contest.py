@@ -77,7 +77,7 @@ def answered(predictor: Predictor, sent: bytes) -> Answer:
 
 
 def as_sent(image: str, profile: str, turn: int = 0) -> bytes:
-    """A view no head has learned from, as a validator would send it; what one sent goes back as it came."""
+    """A view as a validator would send it; what one did send goes back as it came."""
     data = images.read(image)
     if profile == features.AS_SENT:
         return data

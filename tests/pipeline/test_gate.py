@@ -1,0 +1,159 @@
+"""The gate as a stage: real bundles, the real runtime, a verdict with its evidence and a page to read."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import polars as pl
+import pytest
+
+from inference_runtime import bundle, preprocess
+from inference_runtime.preprocess import Preprocess
+from pipeline import classifier, export, features, gate, images, samples
+from pipeline.classifier import Head
+from pipeline.gate import contest
+from pipeline.params import Backbone, Export, Gate
+
+PARAMS = Gate(
+    bar=0.01,
+    alpha=0.05,
+    floor=0.5,
+    screen=0.05,
+    margin=0.05,
+    parity_views=6,
+    parity_logit=0.001,
+    bootstrap=50,
+    seed=1,
+)
+
+
+@pytest.fixture
+def assemble(snap: Callable[[int, int], str], rooms: Path) -> Path:
+    """Pictures of which those with label 1 are redder, as the fixture paints them."""
+    splits = ["train"] * 4 + ["dev"] * 4 + ["holdout"] * 24
+    rows = [
+        {"image": snap(seed, seed % 2), "label": seed % 2, "split": split}
+        for seed, split in enumerate(splits)
+    ]
+    table = pl.DataFrame(rows).with_columns(
+        family=pl.col("image"), profile=pl.lit("native"), tags=pl.lit(["night"]), source=pl.lit("gold")
+    )
+    (rooms / "assemble").mkdir()
+    samples.write(samples.conform(table, samples.ASSEMBLED), rooms / "assemble")
+    return rooms / "assemble"
+
+
+def learned(assemble: Path, tiny: Backbone) -> Head:
+    """The direction from the mean clear to the mean roadwork picture, fence in the middle."""
+    table = samples.read(assemble)
+    vectors, _ = features.embed(table, 1, tiny)
+    labels = table["label"].to_numpy()
+    clear, works = vectors[labels == 0].mean(0), vectors[labels == 1].mean(0)
+    weight = (works - clear) / np.square(works - clear).sum() * 8
+    return Head(weight.astype(np.float32), float(-weight @ (clear + works) / 2), 1.0, 0.0)
+
+
+def sealed(head: Head, tiny: Backbone, assemble: Path, folder: Path) -> Path:
+    train = folder.with_name(f"{folder.name}-train")
+    for made in (train, folder):
+        made.mkdir(parents=True)
+    classifier.write(head, train, tiny)
+    export.run(Export(opset=20, parity_views=2, parity_logit=0.001), tiny, train, assemble, folder)
+    return folder
+
+
+def judged(
+    rooms: Path, tiny: Backbone, challenger: Path, champion: Path | None, others: int = 0
+) -> dict[str, object]:
+    met = rooms / "champion"
+    met.mkdir(exist_ok=True)
+    if champion:
+        champion.rename(met / "bundle")
+    (met / "summary.json").write_text(json.dumps({"other_attempts": others}))
+    (rooms / "out").mkdir(exist_ok=True)
+    gate.run(PARAMS, tiny, challenger, met, rooms / "assemble", rooms / "out")
+    return dict(json.loads((rooms / "out" / "verdict.json").read_text()))
+
+
+def opposite(head: Head) -> Head:
+    return Head(-head.weight, -head.bias, 1.0, 0.0)
+
+
+def test_a_first_champion_needs_no_opponent(rooms: Path, tiny: Backbone, assemble: Path) -> None:
+    said = judged(rooms, tiny, sealed(learned(assemble, tiny), tiny, assemble, rooms / "export"), None)
+    assert (said["value"], said["champion"]) == ("PASS", None)
+    assert said["parity"]["flips"] == 0 and said["parity"]["max_logit"] < 1e-3  # type: ignore[index]
+
+
+def test_the_better_one_passes_and_the_page_shows_what_it_won(
+    rooms: Path, tiny: Backbone, assemble: Path
+) -> None:
+    head = learned(assemble, tiny)
+    champion = sealed(opposite(head), tiny, assemble, rooms / "old")
+    said = judged(rooms, tiny, sealed(head, tiny, assemble, rooms / "export"), champion)
+    assert said["value"] == "PASS"
+    assert said["scores"]["challenger"]["accuracy"] > 0.9  # type: ignore[index]
+    page = (rooms / "out" / "report.html").read_text()
+    assert ">PASS<" in page and "Won (" in page and "data:image/jpeg;base64," in page
+    assert "http://" not in page and "https://" not in page  # it needs nothing else
+
+
+def test_the_worse_one_fails(rooms: Path, tiny: Backbone, assemble: Path) -> None:
+    head = learned(assemble, tiny)
+    champion = sealed(head, tiny, assemble, rooms / "old")
+    assert (
+        judged(rooms, tiny, sealed(opposite(head), tiny, assemble, rooms / "export"), champion)["value"]
+        == "FAIL"
+    )
+
+
+def test_an_engine_that_normalises_wrongly_fails_on_parity(
+    rooms: Path, tiny: Backbone, assemble: Path
+) -> None:
+    folder = sealed(learned(assemble, tiny), tiny, assemble, rooms / "export")
+    model = onnx.load(folder / "model.onnx")
+    shifted = onnx.helper.make_node("Add", [f"{model.graph.output[0].name}_right", "shift"], ["logit"])
+    for node in model.graph.node:
+        node.output[:] = [f"{name}_right" if name == "logit" else name for name in node.output]
+    model.graph.node.append(shifted)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(0.5, np.float32), "shift"))
+    onnx.save(model, folder / "model.onnx")
+    (folder / bundle.MANIFEST).unlink()
+    bundle.seal(
+        folder,
+        classes=samples.CLASSES,
+        preprocess=Preprocess(32, 32),
+        engines={"onnx": {"file": "model.onnx", "precision": "fp32", "opset": 20}},
+        calibration={},
+        lineage={},
+        holdout=None,
+    )
+    said = judged(rooms, tiny, folder, None)
+    assert said["value"] == "FAIL"
+    assert "differs from torch" in said["reasons"][0]  # type: ignore[index]
+    assert said["scores"] == {}  # gold was not touched
+
+
+def test_the_same_inputs_give_the_same_bytes(rooms: Path, tiny: Backbone, assemble: Path) -> None:
+    folder = sealed(learned(assemble, tiny), tiny, assemble, rooms / "export")
+    judged(rooms, tiny, folder, None)
+    before = {file.name: file.read_bytes() for file in (rooms / "out").iterdir()}
+    judged(rooms, tiny, folder, None)
+    assert {file.name: file.read_bytes() for file in (rooms / "out").iterdir()} == before
+
+
+def test_slices_cover_tagged_and_plain_rows() -> None:
+    table = pl.DataFrame({"tags": [["night", "rain"], [], ["night"]]})
+    assert {name: list(rows) for name, rows in gate.slices(table).items()} == {
+        "night": [0, 2],
+        "rain": [0],
+        "plain": [1],
+    }
+
+
+def test_what_a_validator_sent_goes_back_as_it_came(snap: Callable[[int, int], str]) -> None:
+    image = snap(1, 1)
+    assert contest.as_sent(image, "native") == images.read(image)
+    assert preprocess.decode(contest.as_sent(image, "2026-01")).shape == (224, 224, 3)
