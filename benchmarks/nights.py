@@ -45,7 +45,7 @@ class Size:
     changes: dict[str, dict[str, Any]]
 
 
-FULL = Size(5, 400, 2000, {"gate": {"parity_views": 64}})
+FULL = Size(5, 400, 1500, {"gate": {"parity_views": 64}})
 QUICK = Size(
     1,
     40,
