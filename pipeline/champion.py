@@ -18,8 +18,8 @@ def run(params: Champion, hub: Hub, export: Path, out: Path) -> None:
         shelf.fetch(champion.bundle, out / BUNDLE)
     tried = shelf.attempts(champion.bundle if champion else None) - {challenger}
     summary = {
-        "bundle": champion.bundle if champion else None,
         "version": champion.version if champion else None,
+        "bundle": champion.bundle if champion else None,
         "other_attempts": len(tried),
     }
     (out / "summary.json").write_text(json.dumps(summary))

@@ -114,6 +114,8 @@ def _outcome(task: Told) -> str:
         return f"[red]{task.state}[/red]"
     if task.came.get("skipped"):
         return "unchanged, skipped"
+    if "line" in task.came:
+        return str(task.came["line"]).removeprefix(f"{task.name}: ")
     came = {key: value for key, value in task.came.items() if key != "skipped"}
     return ", ".join(f"{key.replace('_', ' ')} {_figure(value)}" for key, value in came.items())
 

@@ -20,7 +20,8 @@ def run(params: Publish, hub: Hub, gate: Path, export: Path, out: Path) -> None:
     shelf.record(verdict["champion"], challenger.id)
     receipt = _release(params, shelf, export, verdict) if verdict["value"] == "PASS" else _refusal(verdict)
     (out / "receipt.json").write_text(json.dumps(receipt, indent=2))
-    (out / "summary.json").write_text(json.dumps(receipt))
+    told = {"published": receipt["version"]} if receipt["published"] else {"refused": verdict["value"]}
+    (out / "summary.json").write_text(json.dumps(told))
 
 
 def refuse_stranger(verdict: dict[str, Any], challenger: str) -> None:

@@ -37,7 +37,8 @@ def run(params: Gate, backbone: Backbone, export: Path, champion: Path, assemble
     said = {"value": ruling.value, "reasons": ruling.reasons, **sides, "scores": scores}
     said |= {"parity": asdict(parity), "evidence": ruling.evidence}
     (out / "verdict.json").write_text(json.dumps(said, indent=2))
-    (out / "summary.json").write_text(json.dumps({"verdict": ruling.value, "why": ruling.reasons[0]}))
+    counts = {key: ruling.evidence[key] for key in ("n", "won", "lost") if key in ruling.evidence}
+    (out / "summary.json").write_text(json.dumps({"verdict": ruling.value} | counts))
     (out / "report.html").write_text(report.page(said, _items(out)))
 
 

@@ -38,7 +38,8 @@ def page(said: dict[str, Any], items: pl.DataFrame | None) -> str:
         _section("Challenger and champion", _sides(said)),
         _section("Slices", _slices(said["evidence"].get("slices", {}))),
         _section(
-            "The engine against torch", _table(["", ""], [[k, f"{v:g}"] for k, v in said["parity"].items()])
+            "The engine against torch",
+            _table(["", ""], [[k.replace("_", " "), f"{v:.2g}"] for k, v in said["parity"].items()]),
         ),
     ]
     if items is not None:

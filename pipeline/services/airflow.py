@@ -4,6 +4,7 @@ Settings that the caller's environment already holds (AIRFLOW__SECTION__KEY) win
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,7 @@ def start(components: tuple[str, ...] = NIGHT) -> Api:
     """All of them ready, retrain_72 parsed, and the pool it runs in. Idempotent."""
     migrate()
     _drop_strangers(port())
+    write_environment()
     services = [_service(name, port()) for name in components]
     for service in services:
         supervise.launch(service)
@@ -49,6 +51,14 @@ def api() -> Api:
     if record is None:
         raise Fixable("var/services: Airflow is not running; `make up` starts it")
     return Api(record.url)
+
+
+def write_environment() -> Path:
+    """For people who would rather type `airflow` themselves: a file for their shell to read."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in environment(port()).items()]
+    file = home() / "env.sh"
+    drafts.write(file, "".join(f"{line}\n" for line in lines).encode())
+    return file
 
 
 def cli(argv: list[str]) -> int:

@@ -9,7 +9,6 @@ import polars as pl
 from pipeline.params import Backbone, Train
 
 if TYPE_CHECKING:
-    from pipeline.classifier import Head
     from pipeline.train.fit import Fitted
     from pipeline.train.views import Labels, Numbers
 
@@ -28,7 +27,7 @@ def run(params: Train, backbone: Backbone, assemble: Path, out: Path) -> None:
     history = pl.DataFrame(fitted.history)
     history.write_csv(out / "history.csv", float_precision=6)
     _draw(history, fitted.decay, dev.labels, p, out)
-    _write(out / "summary.json", _summary(learned.frame, fitted, head, figures))
+    _write(out / "summary.json", _summary(learned.frame, fitted, figures))
 
 
 def _draw(history: pl.DataFrame, decay: float, labels: "Labels", p: "Numbers", out: Path) -> None:
@@ -43,15 +42,7 @@ def _write(file: Path, figures: dict[str, Any]) -> None:
     file.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def _summary(
-    learned: pl.DataFrame, fitted: "Fitted", head: "Head", figures: dict[str, Any]
-) -> dict[str, Any]:
-    told = ("expected_reward", "balanced_accuracy", "mcc", "auc", "ece")
-    return {
-        "train images": learned["image"].n_unique(),
-        "dev images": figures["images"],
-        "epochs": fitted.epochs,
-        "weight decay": fitted.decay,
-        "temperature": head.temperature,
-        "offset": head.offset,
-    } | {f"dev {name.replace('_', ' ')}": figures[name] for name in told}
+def _summary(learned: pl.DataFrame, fitted: "Fitted", figures: dict[str, Any]) -> dict[str, Any]:
+    told = ("expected_reward", "balanced_accuracy", "auc")
+    counts = {"train": learned["image"].n_unique(), "dev": figures["images"], "epochs": fitted.epochs}
+    return counts | {f"dev {name.replace('_', ' ')}": figures[name] for name in told}
