@@ -13,7 +13,7 @@ night: setup ## one whole retraining night, through Airflow (CHALLENGES=200 send
 	@$(RUN) python -m pipeline night $(if $(CHALLENGES),--challenges $(CHALLENGES))
 
 test: setup ## the test suite (FAST=1 leaves the slow ones out)
-	@$(RUN) pytest -n 2 $(if $(FAST),-m "not slow")
+	@$(RUN) pytest -n 2 --dist loadgroup $(if $(FAST),-m "not slow")
 
 check: setup ## formatting, lint, types, layers
 	@$(RUN) ruff format --check .

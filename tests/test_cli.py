@@ -74,6 +74,18 @@ def test_absent_pictures_say_where_to_get_some(checkout: Path) -> None:
     assert "params.yaml: pull.base: var/world/base/labels.csv not found" in refused(ask("pull", cwd=checkout))
 
 
+def test_a_missing_mongodb_is_named_without_its_password(checkout: Path) -> None:
+    from pipeline.world import base
+
+    base.write_base(checkout / "var/world/base", 2, 1)
+    base.write_base(checkout / "var/world/gold", 2, 2)
+    (checkout / "var/journal").mkdir()
+    done = ask("pull", cwd=checkout, FIFTYONE_DATABASE_URI="mongodb://user:secret@127.0.0.1:9")
+    line = refused(done)
+    assert "FIFTYONE_DATABASE_URI: 127.0.0.1:9 does not answer" in line
+    assert "secret" not in done.stdout + done.stderr
+
+
 def test_an_absent_upstream_names_the_stage_to_run(checkout: Path) -> None:
     assert "artifacts/pull: not there yet; run the stage pull first" in refused(ask("mine", cwd=checkout))
 

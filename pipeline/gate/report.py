@@ -39,12 +39,16 @@ def page(said: dict[str, Any], items: pl.DataFrame | None) -> str:
         _section("Slices", _slices(said["evidence"].get("slices", {}))),
         _section(
             "The engine against torch",
-            _table(["", ""], [[k.replace("_", " "), f"{v:.2g}"] for k, v in said["parity"].items()]),
+            _table(["", ""], [[k.replace("_", " "), _number(v)] for k, v in said["parity"].items()]),
         ),
     ]
     if items is not None:
         parts += [_pictures(title, rows) for title, rows in _changed(items).items()]
     return PAGE.format(value=escape(said["value"]), body="\n".join(parts))
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.2g}"
 
 
 def _list(lines: list[str]) -> str:

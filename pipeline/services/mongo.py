@@ -20,6 +20,7 @@ from pipeline.services.supervise import Service
 
 NAME = "mongo"
 PORT = 27072
+SECONDS_TO_ANSWER = 5
 
 
 @contextmanager
@@ -30,11 +31,28 @@ def running() -> Iterator[str]:
     is stopped by the last of its users, in whatever order and in however many processes they come and go.
     """
     if uri := os.environ.get("FIFTYONE_DATABASE_URI"):
+        _greet(uri)
         with _environment(fiftyone(uri)):
             yield uri
         return
     with _attended() as uri, _environment(fiftyone(uri)):
         yield uri
+
+
+def _greet(uri: str) -> None:
+    """FiftyOne itself would wait half a minute for a server that is not there, and then tell nobody which."""
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
+    where = uri.rpartition("@")[2]  # without the password
+    try:
+        with MongoClient(uri, serverSelectionTimeoutMS=SECONDS_TO_ANSWER * 1000) as client:
+            client.admin.command("ping")
+    except PyMongoError as error:
+        raise Fixable(
+            f"FIFTYONE_DATABASE_URI: {where} does not answer ({type(error).__name__}); start it, correct "
+            "the address, or unset it: a server of its own is then started"
+        ) from None
 
 
 def up() -> Record:
