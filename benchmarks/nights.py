@@ -13,10 +13,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from pipeline.progress import say
 from pipeline.world import people, validators
 
 ROOT = Path(__file__).parent.parent
-ARMS = {"mined": {}, "blind": {"random": 1.0}}
+ARMS: dict[str, dict[str, Any]] = {"mined": {}, "blind": {"random": 1.0}}
 JURY = 1_000_000  # the campaign that only measures
 
 
@@ -67,8 +68,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
     size, seeds = (QUICK, 1) if given.quick else (FULL, given.seeds)
-    with tempfile.TemporaryDirectory() as folder, _shared(Path(folder)):
-        rows = [row for seed in range(seeds) for row in campaign(Path(folder), seed, size)]
+    with tempfile.TemporaryDirectory() as folder:
+        rows = campaigns(Path(folder), seeds, size)
     figures = summary(rows)
     show(rows)
     if not given.quick:
@@ -77,28 +78,33 @@ def main() -> None:
     print(json.dumps(figures))
 
 
-@contextmanager
-def _shared(folder: Path) -> Iterator[None]:
-    """Pictures and vectors of all arms in one place: what was seen once is not computed twice."""
+def campaigns(folder: Path, seeds: int, size: Size) -> list[dict[str, Any]]:
+    """Each arm and seed in a process and a working folder of its own, as many at once as there are cores."""
+    # Pictures and vectors lie in one place: what one arm has seen is not computed again by the other.
     os.environ |= {"IMAGES": str(folder / "images"), "FEATURES": str(folder / "features")}
-    here = Path.cwd()
-    yield
-    os.chdir(here)
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        juries = list(pool.map(Jury.of, range(seeds), repeat(size.jury)))
+        told = [
+            pool.submit(campaign, folder, arm, seed, size, jury)
+            for seed, jury in enumerate(juries)
+            for arm in ARMS
+        ]
+        return [row for one in told for row in one.result()]
 
 
-def campaign(folder: Path, seed: int, size: Size) -> Iterator[dict[str, Any]]:
-    jury = Jury(seed, size.jury)
-    for arm, mining in ARMS.items():
-        home = folder / f"{arm}-{seed}"
-        home.mkdir()
-        os.chdir(home)
-        numbers = _numbers(seed, size, mining)
-        simulation.seed(numbers)
-        for night in range(size.nights + 1):
-            if night:
-                labels = one_night(numbers, seed, night, size)
-            yield jury.row(numbers, home, arm, seed, night, labels if night else 0)
-        shutil.rmtree(home)
+def campaign(folder: Path, arm: str, seed: int, size: Size, jury: "Jury") -> list[dict[str, Any]]:
+    home = folder / f"{arm}-{seed}"
+    home.mkdir()
+    os.chdir(home)
+    numbers = _numbers(seed, size, ARMS[arm])
+    simulation.seed(numbers)
+    rows = [jury.row(numbers, arm, seed, 0, 0)]
+    for night in range(1, size.nights + 1):
+        labels = one_night(numbers, seed, night, size)
+        rows.append(jury.row(numbers, arm, seed, night, labels))
+    os.chdir(folder)
+    shutil.rmtree(home)
+    return rows
 
 
 def _numbers(seed: int, size: Size, mining: dict[str, Any]) -> Params:
@@ -151,28 +157,33 @@ def _champion(numbers: Params) -> Path:
     return shelf.place(champion.bundle)
 
 
+@dataclass(frozen=True)
 class Jury:
     """Challenges that no arm ever sees, answered by each champion through cached vectors and its head."""
 
-    def __init__(self, seed: int, count: int) -> None:
+    table: pl.DataFrame
+    labels: tuple[int, ...]
+
+    @classmethod
+    def of(cls, seed: int, count: int) -> "Jury":
         say(f"nights: painting {count} challenges that only measure")
         drawn = [validators.nth(JURY + seed, number) for number in range(count)]
-        self.labels = np.array([one.label for one in drawn])
-        self.tags = [one.tags for one in drawn]
-        rows = [{"image": images.put(one.data), "profile": "native"} for one in drawn]
-        self.table = pl.DataFrame(rows)
+        rows = [{"image": images.put(one.data), "profile": features.AS_SENT} for one in drawn]
+        return cls(pl.DataFrame(rows), tuple(one.label for one in drawn))
 
-    def row(
-        self, numbers: Params, home: Path, arm: str, seed: int, night: int, labels: int
-    ) -> dict[str, Any]:
+    def row(self, numbers: Params, arm: str, seed: int, night: int, labels: int) -> dict[str, Any]:
         vectors, _ = features.embed(self.table, 1, numbers.backbone)
-        head = classifier.read(_champion(numbers), numbers.backbone)
-        p = head.probabilities(vectors)
+        p = classifier.read(_champion(numbers), numbers.backbone).probabilities(vectors)
         reward = challenge.expected_reward(self.labels, p)
-        accuracy = float(np.mean((p > 0.5) == self.labels))
+        accuracy = float(np.mean((p > 0.5) == np.array(self.labels)))
         champions = len(hub.at(numbers.hub).releases())
         say(f"nights: {arm} seed {seed} night {night}: {labels} labels, reward {reward:.3f}")
-        return {"arm": arm, "seed": seed, "night": night, "labels": labels, "champions": champions} | {
+        return {
+            "arm": arm,
+            "seed": seed,
+            "night": night,
+            "labels": labels,
+            "champions": champions,
             "reward": reward,
             "accuracy": accuracy,
         }

@@ -59,12 +59,12 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 
 
 def test_an_unknown_key_names_file_key_and_remedy(checkout: Path) -> None:
-    change(checkout, "  cases: 60", "  casses: 60")
+    change(checkout, "  cases: 100", "  casses: 100")
     assert "params.yaml: mine.casses: unknown key; remove it" in refused(ask("mine", cwd=checkout))
 
 
 def test_a_wrong_type_names_file_key_and_value(checkout: Path) -> None:
-    change(checkout, "  cases: 60", "  cases: many")
+    change(checkout, "  cases: 100", "  cases: many")
     assert "params.yaml: mine.cases: input should be a valid integer, not 'many'" in refused(
         ask("mine", cwd=checkout)
     )
