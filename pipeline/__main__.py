@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 from inference_runtime.errors import Fixable
-from pipeline import params, stages
+
+try:
+    from pipeline import params, stages
+except ModuleNotFoundError as missing:  # the base install is the runtime alone
+    sys.exit(f"retrain-72: {missing.name} is not installed; run `uv sync --all-extras`")
 
 ABOUT = {
     "pull": "bring new predictions and labels home",
@@ -29,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
         return int(arguments.do(arguments) or 0)
     except Fixable as error:
         return _refuse(arguments.command, str(error))
+    except ModuleNotFoundError as missing:
+        return _refuse(arguments.command, f"{missing.name} is not installed; run `uv sync --all-extras`")
     except KeyboardInterrupt:
         return _refuse(arguments.command, "interrupted; run it again to go on")
     except OSError as error:
@@ -56,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for stage in stages.NAMES:
         _add_stage(commands, stage)
-    for add in (_add_night, _add_house, _add_world, _add_rollout, _add_airflow):
+    for add in (_add_night, _add_quarantine, _add_house, _add_world, _add_rollout, _add_airflow):
         add(commands)
     return parser
 
@@ -91,6 +97,24 @@ def _night(arguments: argparse.Namespace) -> int:
     from pipeline import night
 
     return night.run(params.load(), arguments.challenges, arguments.until)
+
+
+def _add_quarantine(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "what the last pull could not read, and why; exit 1 if there is anything"
+    commands.add_parser("quarantine", help=about, description=about).set_defaults(do=_quarantine)
+
+
+def _quarantine(_: argparse.Namespace) -> int:
+    from pipeline import samples
+
+    stages.refuse_absent(Path("artifacts/pull"))
+    rows = samples.read(Path("artifacts/pull"), "quarantine.parquet")
+    for file, line, _image, reason in rows.iter_rows():
+        print(f"{file}, line {line}: {reason}")
+    print(
+        f"{rows.height} rows set aside; mend them and pull again" if rows.height else "nothing is set aside"
+    )
+    return int(rows.height > 0)
 
 
 def _add_house(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -30,14 +30,14 @@ def inputs(stage: str) -> list[str]:
 
 def run(stage: str, params: Params, artifacts: Path) -> None:
     """Runs one stage; its folder changes only if the stage ends well."""
-    given: dict[str, Section | Path] = {name: _made(artifacts / name) for name in inputs(stage)}
+    given: dict[str, Section | Path] = {name: refuse_absent(artifacts / name) for name in inputs(stage)}
     for argument in _annotated(stage, Section):
         given[argument] = getattr(params, stage if argument == "params" else argument)
     with drafts.folder(artifacts / stage) as draft:
         function(stage)(**given, out=draft)
 
 
-def _made(folder: Path) -> Path:
+def refuse_absent(folder: Path) -> Path:
     if not folder.is_dir():
         raise Fixable(f"{folder}: not there yet; run the stage {folder.name} first")
     return folder

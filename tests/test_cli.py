@@ -90,6 +90,32 @@ def test_an_absent_upstream_names_the_stage_to_run(checkout: Path) -> None:
     assert "artifacts/pull: not there yet; run the stage pull first" in refused(ask("mine", cwd=checkout))
 
 
+def test_the_quarantine_can_be_read_and_is_empty_once_mended(checkout: Path) -> None:
+    from pipeline.world import base
+
+    base.write_base(checkout / "var/world/base", 40, 1)
+    base.write_base(checkout / "var/world/gold", 2, 2)
+    (checkout / "var/journal").mkdir()
+    change(checkout, "dataset: retrain-72", "dataset: null")
+    broken = sorted((checkout / "var/world/base/images").iterdir())[3]
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    assert "labels.csv, line 5" in ask("pull", cwd=checkout).stderr
+    done = ask("quarantine", cwd=checkout)
+    assert done.returncode == 1
+    assert "var/world/base/labels.csv, line 5" in done.stdout and "1 rows set aside" in done.stdout
+    broken.write_bytes(whole)
+    assert ask("pull", cwd=checkout).returncode == 0
+    assert ask("quarantine", cwd=checkout).returncode == 0
+
+
+def test_the_base_install_says_what_the_stages_need(checkout: Path) -> None:
+    (checkout / "pydantic.py").write_text("raise ModuleNotFoundError(name='pydantic')")
+    done = ask("pull", cwd=checkout)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "retrain-72: pydantic is not installed; run `uv sync --all-extras`"
+
+
 def test_a_gated_backbone_without_a_token_says_how_to_get_access(checkout: Path) -> None:
     change(checkout, "name: efficientnet-lite0", "name: facebook/dinov3-vits16-pretrain-lvd1689m")
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(checkout / "hf")}
