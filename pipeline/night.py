@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from inference_runtime.errors import Fixable
 from pipeline import hub as hubs
-from pipeline import services, simulation
+from pipeline import services, simulation, stages
 from pipeline.params import Params
 from pipeline.progress import say
 from pipeline.services import airflow, mongo, records, runtime
-from pipeline.services.airflow_api import Api
+from pipeline.services.airflow_api import Api, Task
 
 ARTIFACTS = Path("artifacts")
+ORDER = (*stages.NAMES, "rollout")
 
 
 @dataclass(frozen=True)
@@ -85,20 +87,29 @@ def _default_challenges(params: Params) -> int:
 
 def _followed(api: Api, run_id: str) -> Iterator[Told]:
     for task in api.follow(airflow.DAG, run_id):
-        if task.state == "running":
-            say(f"night: {task.line or task.name + ' ...'}")
-        if task.state in ("failed", "up_for_retry"):
-            for line in api.log(airflow.DAG, run_id, task.name, task.tries)[-15:]:
-                say(f"  {line}")
-        if task.state in ("success", "failed", "upstream_failed"):
-            came = api.xcom(airflow.DAG, run_id, task.name) if task.state == "success" else {}
-            yield Told(task.name, task.state, task.seconds or 0.0, came or {})
+        match task.state:
+            case "running":
+                say(f"night: {task.line or task.name + ' ...'}")
+            case "up_for_retry":
+                say(f"night: {task.name} failed and is tried again: {_why(api, run_id, task)}")
+            case "success":
+                came = api.xcom(airflow.DAG, run_id, task.name) or {}
+                yield Told(task.name, task.state, task.seconds or 0.0, came)
+            case "failed":
+                yield Told(task.name, task.state, task.seconds or 0.0, {"line": _why(api, run_id, task)})
+            case "upstream_failed":
+                yield Told(task.name, "not run", 0.0, {"line": ""})
+
+
+def _why(api: Api, run_id: str, task: Task) -> str:
+    said = api.reason(airflow.DAG, run_id, task.name, task.tries)
+    return said.removeprefix(f"{task.name}: ").removeprefix(f"retrain-72: {task.name}: ")
 
 
 def _print(told: list[Told], paid: float | None, params: Params) -> None:
     console = Console(highlight=False)
     table = Table("stage", "seconds", "what came out", title="retrain_72", title_justify="left")
-    for task in told:
+    for task in sorted(told, key=lambda task: ORDER.index(task.name)):
         table.add_row(task.name, f"{task.seconds:.1f}", _outcome(task))
     console.print(table)
     if paid is not None:
@@ -111,11 +122,11 @@ def _print(told: list[Told], paid: float | None, params: Params) -> None:
 
 def _outcome(task: Told) -> str:
     if task.state != "success":
-        return f"[red]{task.state}[/red]"
+        return f"[red]{task.state}[/red] {escape(task.came['line'])}"
     if task.came.get("skipped"):
         return "unchanged, skipped"
     if "line" in task.came:
-        return str(task.came["line"]).removeprefix(f"{task.name}: ")
+        return escape(str(task.came["line"]).removeprefix(f"{task.name}: "))
     came = {key: value for key, value in task.came.items() if key != "skipped"}
     return ", ".join(f"{key.replace('_', ' ')} {_figure(value)}" for key, value in came.items())
 
