@@ -67,6 +67,16 @@ def mcc(labels: Labels, p: Scores) -> float:
     return (tp * tn - fp * fn) / float(np.sqrt(scale)) if scale else 0.0
 
 
+def holm(ps: dict[str, float], alpha: float) -> set[str]:
+    """The names whose p stands when all of them were looked at; one false name in alpha of all gates."""
+    standing: set[str] = set()
+    for tested, name in enumerate(sorted(ps, key=lambda name: ps[name])):
+        if ps[name] > alpha / (len(ps) - tested):
+            break
+        standing.add(name)
+    return standing
+
+
 @dataclass(frozen=True)
 class Interval:
     low: float

@@ -73,9 +73,8 @@ def between(gold: Answers, slices: dict[str, np.ndarray], attempt: int, params: 
     interval = statistics.bootstrap_mcc_difference(
         gold.labels, gold.challenger, gold.champion, gold.families, params.bootstrap, params.seed
     )
-    per_slice = {
-        name: _slice(statistics.pairs(right[rows], before[rows]), params) for name, rows in slices.items()
-    }
+    found = {name: statistics.pairs(right[rows], before[rows]) for name, rows in slices.items()}
+    per_slice = _slices(found, params)
     evidence = {
         **asdict(pair),
         "gain": pair.gain,
@@ -132,10 +131,19 @@ def _right(answers: Answers) -> tuple[statistics.Flags, statistics.Flags]:
     return ours, theirs
 
 
-def _slice(pair: statistics.Pairs, params: Gate) -> dict[str, Any]:
-    found = {**asdict(pair), "gain": pair.gain}
+def _slices(found: dict[str, statistics.Pairs], params: Gate) -> dict[str, dict[str, Any]]:
+    """What each slice says: fine, worse, or too few to say."""
+    enough = {name: pair for name, pair in found.items() if pair.n >= SLICE_MIN}
+    # Of twenty slices one looks worse by luck: each must stand although all were looked at.
+    ps = {name: statistics.mcnemar(pair.lost, pair.won) for name, pair in enough.items()}
+    worse = statistics.holm(ps, params.alpha)
+    return {
+        name: asdict(pair) | {"gain": pair.gain} | _said(name, pair, worse, params)
+        for name, pair in found.items()
+    }
+
+
+def _said(name: str, pair: statistics.Pairs, worse: set[str], params: Gate) -> dict[str, Any]:
     if pair.n < SLICE_MIN:
-        return found | {"says": "too few", "needs": SLICE_MIN - pair.n}
-    if pair.gain < -params.margin and statistics.mcnemar(pair.lost, pair.won) <= params.alpha:
-        return found | {"says": "worse"}
-    return found | {"says": "fine"}
+        return {"says": "too few", "needs": SLICE_MIN - pair.n}
+    return {"says": "worse" if name in worse and pair.gain < -params.margin else "fine"}

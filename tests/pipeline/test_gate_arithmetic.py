@@ -134,6 +134,15 @@ def test_a_lost_slice_vetoes_a_winner_and_a_small_one_says_how_many_it_needs() -
     assert ruling.evidence["slices"]["rain"]["needs"] == 60
 
 
+def test_holm_keeps_the_error_of_all_slices_together() -> None:
+    assert statistics.holm({"a": 0.001, "b": 0.03, "c": 0.04}, 0.05) == {"a"}
+    assert statistics.holm({"a": 0.001, "b": 0.02, "c": 0.04}, 0.05) == {"a", "b", "c"}
+    assert statistics.holm({}, 0.05) == set()
+    drawn = np.random.default_rng(0).random((2000, 20))
+    false = sum(bool(statistics.holm({str(i): p for i, p in enumerate(ps)}, 0.05)) for ps in drawn)
+    assert false / 2000 == pytest.approx(0.05, abs=0.02)
+
+
 def test_the_first_champion_needs_only_the_floor() -> None:
     assert first(answers(300, 0.9, None), PARAMS).value == "PASS"
     assert first(answers(300, 0.5, None), PARAMS).value == "FAIL"
