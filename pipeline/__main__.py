@@ -37,13 +37,15 @@ def main(argv: list[str] | None = None) -> int:
         return _refuse(arguments.command, f"{missing.name} is not installed; run `uv sync --all-extras`")
     except KeyboardInterrupt:
         return _refuse(arguments.command, "interrupted; run it again to go on")
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (OSError, sqlite3.OperationalError) as error:
+        if not _is_full(error):
             raise
-        where = error.filename or "the disk"
-        return _refuse(
-            arguments.command, f"{where}: no space left; free some and run again, nothing was lost"
-        )
+        where = getattr(error, "filename", None) or "the disk"
+        line = f"{where}: no space left; free some and run again, nothing was lost"
+        return _refuse(arguments.command, line)
 
 
 def _is_full(error: OSError | sqlite3.OperationalError) -> bool:
