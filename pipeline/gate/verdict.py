@@ -12,6 +12,7 @@ from pipeline.params import Gate
 Value = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 MAX_FLIPS = 0.001  # share of answers that may differ near the fence
 SLICE_MIN = 100  # fewer items say nothing about a slice
+MIXED_MIN = 0.1  # the rarer label's share under which a slice is of one label
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def between(gold: Answers, slices: dict[str, np.ndarray], attempt: int, params: 
         gold.labels, gold.challenger, gold.champion, gold.families, params.bootstrap, params.seed
     )
     found = {name: statistics.pairs(right[rows], before[rows]) for name, rows in slices.items()}
-    per_slice = _slices(found, params)
+    mixed = {name for name, rows in slices.items() if _mixed(gold.labels[rows])}
+    per_slice = _slices(found, mixed, params)
     evidence = {
         **asdict(pair),
         "gain": pair.gain,
@@ -131,19 +133,26 @@ def _right(answers: Answers) -> tuple[statistics.Flags, statistics.Flags]:
     return ours, theirs
 
 
-def _slices(found: dict[str, statistics.Pairs], params: Gate) -> dict[str, dict[str, Any]]:
-    """What each slice says: fine, worse, or too few to say."""
-    enough = {name: pair for name, pair in found.items() if pair.n >= SLICE_MIN}
+def _mixed(labels: statistics.Labels) -> bool:
+    """A slice of one label tells where the fence stands, not who sees better: moving it wins there and loses
+    elsewhere."""
+    return bool(MIXED_MIN <= np.mean(labels) <= 1 - MIXED_MIN)
+
+
+def _slices(found: dict[str, statistics.Pairs], mixed: set[str], params: Gate) -> dict[str, dict[str, Any]]:
+    """What each slice says: fine, worse, or why it may not say."""
+    judges = {name: pair for name, pair in found.items() if name in mixed and pair.n >= SLICE_MIN}
     # Of twenty slices one looks worse by luck: each must stand although all were looked at.
-    ps = {name: statistics.mcnemar(pair.lost, pair.won) for name, pair in enough.items()}
-    worse = statistics.holm(ps, params.alpha)
+    ps = {name: statistics.mcnemar(pair.lost, pair.won) for name, pair in judges.items()}
+    worse = {name for name in statistics.holm(ps, params.alpha) if judges[name].gain < -params.margin}
+    said = {name: {"says": "worse" if name in worse else "fine"} for name in judges}
     return {
-        name: asdict(pair) | {"gain": pair.gain} | _said(name, pair, worse, params)
+        name: asdict(pair) | {"gain": pair.gain} | (said.get(name) or _silent(name, pair, mixed))
         for name, pair in found.items()
     }
 
 
-def _said(name: str, pair: statistics.Pairs, worse: set[str], params: Gate) -> dict[str, Any]:
-    if pair.n < SLICE_MIN:
-        return {"says": "too few", "needs": SLICE_MIN - pair.n}
-    return {"says": "worse" if name in worse and pair.gain < -params.margin else "fine"}
+def _silent(name: str, pair: statistics.Pairs, mixed: set[str]) -> dict[str, Any]:
+    if name not in mixed:
+        return {"says": "one label only"}
+    return {"says": "too few", "needs": SLICE_MIN - pair.n}

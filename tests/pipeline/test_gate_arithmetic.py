@@ -134,6 +134,17 @@ def test_a_lost_slice_vetoes_a_winner_and_a_small_one_says_how_many_it_needs() -
     assert ruling.evidence["slices"]["rain"]["needs"] == 60
 
 
+def test_a_slice_of_one_label_never_vetoes() -> None:
+    both = answers(1000, 0.8, 0.8)
+    assert both.champion is not None
+    bolder = Answers(
+        both.labels, both.families, np.full(1000, 0.2), np.full(1000, 0.8)
+    )  # the fence has moved
+    positives, negatives = (np.flatnonzero(both.labels == kind) for kind in (1, 0))
+    evidence = between(bolder, {"site": positives, "empty": negatives}, 1, PARAMS).evidence
+    assert [found["says"] for found in evidence["slices"].values()] == ["one label only"] * 2
+
+
 def test_holm_keeps_the_error_of_all_slices_together() -> None:
     assert statistics.holm({"a": 0.001, "b": 0.03, "c": 0.04}, 0.05) == {"a"}
     assert statistics.holm({"a": 0.001, "b": 0.02, "c": 0.04}, 0.05) == {"a", "b", "c"}
