@@ -141,11 +141,12 @@ def _house(arguments: argparse.Namespace) -> None:
 
 
 def _up() -> None:
-    from pipeline import night, services, simulation
+    from pipeline import hub, night, services, simulation
 
     given = params.load()
     simulation.seed(given)
-    services.up(champion=lambda: night.champion(given))
+    reigns = hub.reigning(hub.at(given.hub)) is not None  # else there is nothing to serve yet
+    services.up(champion=(lambda: night.champion(given)) if reigns else None)
     services.status()
 
 

@@ -50,7 +50,10 @@ def run(params: Params, challenges: int | None, until: str | None) -> int:
 @contextmanager
 def _house(params: Params) -> Iterator[None]:
     """What a night needs, for the while; what stood before is left standing."""
-    markers = {"mongo": mongo.NAME, "runtime": runtime.NAME, "airflow": airflow.API}
+    markers = {"mongo": mongo.NAME, "airflow": airflow.API}
+    if hubs.reigning(hubs.at(params.hub)):  # before the first champion there is nothing to serve
+        markers["runtime"] = runtime.NAME
+    runtime.journal().mkdir(parents=True, exist_ok=True)
     missing = [name for name, record in markers.items() if records.running(record) is None]
     say(f"night: starting {', '.join(missing)}" if missing else "night: the house is up already")
     try:
