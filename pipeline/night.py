@@ -135,7 +135,15 @@ def _outcome(task: Told) -> str:
 
 
 def _figure(value: Any) -> str:
-    return f"{value:,.3g}" if isinstance(value, float) else f"{value:,}" if type(value) is int else str(value)
+    match value:
+        case None:
+            return "none"
+        case float():
+            return f"{value:,.3g}"
+        case int() if not isinstance(value, bool):
+            return f"{value:,}"
+        case _:
+            return str(value)
 
 
 def _judgement(verdict: dict[str, Any]) -> Iterator[str]:
