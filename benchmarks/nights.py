@@ -5,7 +5,7 @@ python -m benchmarks.nights [--quick] [--seeds N]
 Both arms are the same engine and meet the same challenges; the one difference is `mine.random`, which is
 1.0 in the blind arm. Each night the reigning champion answers the day's challenges, all nine stages run, gate
 and publisher included, and people label what was picked. The reward is that of the reigning champion on
-challenges that no arm ever sees.
+challenges that no arm ever sees. `labels` counts those given by the next morning.
 """
 
 import argparse
