@@ -1,6 +1,6 @@
 """Nights of the simulated world: labels for what `mine` picked, against as many labels picked blindly.
 
-python -m benchmarks.nights [--quick] [--seeds N]
+python -m benchmarks.nights [--quick] [--seeds N] [--unpainted]
 
 Both arms are the same engine and meet the same challenges; the one difference is `mine.random`, which is
 1.0 in the blind arm. Each night the reigning champion answers the day's challenges, all nine stages run, gate
@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import repeat
 from multiprocessing import get_context
@@ -66,15 +66,19 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="the same code on a small size")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--unpainted", action="store_true", help="nothing is painted: only labels differ")
     given = parser.parse_args()
     size, seeds = (QUICK, 1) if given.quick else (FULL, given.seeds)
+    name = "nights-unpainted" if given.unpainted else "nights"
+    if given.unpainted:
+        size = replace(size, changes=size.changes | {"synthesize": {"images": 0}})
     with tempfile.TemporaryDirectory() as folder:
         rows = campaigns(Path(folder), seeds, size)
     figures = summary(rows)
     show(rows)
     if not given.quick:
-        results_file.write("nights", figures, rows)
-        plot(rows, ROOT / "docs" / "nights.png")
+        results_file.write(name, figures, rows)
+        plot(rows, ROOT / "docs" / f"{name}.png")
     print(json.dumps(figures))
 
 
