@@ -1,5 +1,6 @@
 """What people see and say in FiftyOne, against a real mongod."""
 
+import importlib
 import os
 import random
 import signal
@@ -33,9 +34,21 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.environ |= {"RETRAIN_HOME": str(folder), "IMAGES": str(folder / "images")}
     os.environ.pop("FIFTYONE_DATABASE_URI", None)
     with mongo.running():
+        import_fiftyone()
         yield folder
     os.environ.clear()
     os.environ.update(before)
+
+
+def import_fiftyone() -> None:
+    """Past the finder of importlib_metadata, which other tests here may have loaded with Airflow: it raises
+    where FiftyOne's library expects None. A stage is a process of its own and never meets it.
+    """
+    before = list(sys.meta_path)
+    foreign = [finder for finder in before if "importlib_metadata" in repr(finder)]
+    sys.meta_path[:] = [finder for finder in before if finder not in foreign]
+    importlib.import_module("fiftyone")
+    sys.meta_path[:] = before
 
 
 @pytest.fixture

@@ -302,12 +302,15 @@ def test_up_keeps_a_server_that_a_stage_has_started(house: Path) -> None:
     assert not records.alive(record)
 
 
+@needs_mongod
 def test_a_named_server_is_used_and_none_started(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FIFTYONE_DATABASE_URI", "mongodb://db.example:27017")
-    with mongo.running() as uri:
-        assert uri == "mongodb://db.example:27017"
-        assert os.environ["FIFTYONE_DO_NOT_TRACK"] == "true"
-    assert records.known("mongo") is None
+    with mongo.running() as standing:
+        before = records.known("mongo")
+        monkeypatch.setenv("FIFTYONE_DATABASE_URI", standing)
+        with mongo.running() as uri:
+            assert uri == standing == os.environ["FIFTYONE_DATABASE_URI"]
+            assert os.environ["FIFTYONE_DO_NOT_TRACK"] == "true"
+        assert records.known("mongo") == before  # and it stands: it was not ours to stop
 
 
 def test_no_mongod_says_make_setup(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
