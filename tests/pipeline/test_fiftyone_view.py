@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +43,19 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def import_fiftyone() -> None:
-    """Past the finder of importlib_metadata, which other tests here may have loaded with Airflow: it raises
-    where FiftyOne's library expects None. A stage is a process of its own and never meets it.
+    """With metadata that says None for what is missing: FiftyOne's library counts on that.
+
+    importlib_metadata, which other tests of this process load with Airflow, raises instead. A stage is a process
+    of its own and never loads it.
     """
-    before = list(sys.meta_path)
-    foreign = [finder for finder in before if "importlib_metadata" in repr(finder)]
-    sys.meta_path[:] = [finder for finder in before if finder not in foreign]
-    importlib.import_module("fiftyone")
-    sys.meta_path[:] = before
+    real = metadata.metadata
+
+    def forgiving(name: str) -> Any:
+        return defaultdict(lambda: None, {key.lower(): value for key, value in real(name).items()})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metadata, "metadata", forgiving)
+        importlib.import_module("fiftyone")
 
 
 @pytest.fixture
