@@ -45,8 +45,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def import_fiftyone() -> None:
     """With metadata that says None for what is missing: FiftyOne's library counts on that.
 
-    importlib_metadata, which other tests here load with Airflow, raises instead. A stage is a process of its own
-    and never loads it.
+    importlib_metadata, which other tests here load with Airflow, raises instead. A stage is a process of its
+    own and never loads it.
     """
     real = metadata.metadata
 
