@@ -44,6 +44,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(runtime, "PORT", any_port())
     (tmp_path / ".mongod").symlink_to(REPOSITORY / ".mongod")
     yield tmp_path
+    remains.stop(*records.names())  # those too that `down` does not know
     services.down()
 
 
