@@ -50,11 +50,8 @@ def run(params: Params, challenges: int | None, until: str | None) -> int:
 @contextmanager
 def _house(params: Params) -> Iterator[None]:
     """What a night needs, for the while; what stood before is left standing."""
-    markers = {"mongo": mongo.NAME, "airflow": airflow.API}
-    if hubs.reigning(hubs.at(params.hub)):  # before the first champion there is nothing to serve
-        markers["runtime"] = runtime.NAME
     runtime.journal().mkdir(parents=True, exist_ok=True)
-    missing = [name for name, record in markers.items() if records.running(record) is None]
+    missing = list(_missing(params))
     say(f"night: starting {', '.join(missing)}" if missing else "night: the house is up already")
     try:
         services.up(missing, champion=lambda: champion(params))
@@ -62,6 +59,15 @@ def _house(params: Params) -> Iterator[None]:
     finally:
         if missing:
             services.down(missing)
+
+
+def _missing(params: Params) -> Iterator[str]:
+    for name, service in (("mongo", mongo.NAME), ("airflow", airflow.API)):
+        if records.running(service) is None:
+            yield name
+    # Before the first champion there is nothing to serve; and RUNTIME_URL may name one that serves elsewhere.
+    if hubs.reigning(hubs.at(params.hub)) and runtime.url() is None:
+        yield "runtime"
 
 
 def champion(params: Params) -> Path:
