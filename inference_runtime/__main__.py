@@ -41,7 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
     serve.add_argument("--port", type=_port, default=8072, help="0 takes a free one (default: %(default)s)")
     serve.add_argument("--threads", type=_count, metavar="N", help="workers (default: one per CPU)")
-    serve.epilog = "RUNTIME_ADMIN_TOKEN in the environment opens POST /admin/bundles, which swaps the bundle."
+    serve.add_argument("--admin-host", default="127.0.0.1", help="(default: %(default)s)")
+    serve.add_argument("--admin-port", type=_port, default=8073, help="(default: %(default)s)")
+    serve.epilog = "RUNTIME_ADMIN_TOKEN in the environment opens the admin routes, on a port of their own."
 
     predict = commands.add_parser("predict", help="one JSON line per image")
     predict.add_argument("--bundle", type=Path, required=True, metavar="DIR")
@@ -56,20 +58,19 @@ def _serve(given: argparse.Namespace) -> int:
     import asyncio
 
     from inference_runtime.journal import Journal
+    from inference_runtime.probe import loaded
     from inference_runtime.server import Server
-    from inference_runtime.service import Service, warm_predictor
+    from inference_runtime.service import Service
 
     logging.basicConfig(level=logging.INFO, format="inference_runtime: %(message)s")
     threads = given.threads or _cpus()
-    predictor = warm_predictor(given.bundle)
+    predictor = loaded(given.bundle)
     journal = Journal(given.journal)
 
-    async def run() -> None:
-        server = Server(Service(predictor, journal), threads, os.environ.get("RUNTIME_ADMIN_TOKEN") or None)
-        await server.run(given.host, given.port)
-
+    service = Service(predictor, journal, threads)
+    addresses = (given.host, given.port), (given.admin_host, given.admin_port)
     try:
-        asyncio.run(run())
+        asyncio.run(Server(service, *addresses, os.environ.get("RUNTIME_ADMIN_TOKEN")).run())
     finally:
         journal.close()
     logging.info("stopped: %d answers journalled, %d shed", journal.written, journal.shed)
@@ -82,9 +83,9 @@ def _cpus() -> int:
 
 
 def _predict(folder: Path, images: list[Path]) -> int:
-    from inference_runtime.service import warm_predictor
+    from inference_runtime.probe import loaded
 
-    predictor = warm_predictor(folder)
+    predictor = loaded(folder)
     return max([_predict_one(predictor, image) for image in images])
 
 
@@ -102,9 +103,9 @@ def _predict_one(predictor: "Predictor", file: Path) -> int:
 
 
 def _verify(folder: Path) -> int:
-    from inference_runtime.service import warm_predictor
+    from inference_runtime.probe import loaded
 
-    bundle = warm_predictor(folder).bundle
+    bundle = loaded(folder).bundle
     files = bundle.manifest["files"].values()
     held = f"{len(files)} file{'s'[: len(files) != 1]}, {sum(file['bytes'] for file in files) / 1e6:.1f} MB"
     print(f"{bundle.id}: {held}, {' and '.join(bundle.classes)}, version {bundle.version or 'none'}: sound")

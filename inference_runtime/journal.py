@@ -33,6 +33,8 @@ KINDS: Mapping[str, type | tuple[type, ...]] = {
     "height": int,
     "ms": (int, float),
 }
+# Newer than the first journals, whose lines lack them.
+ADDED = ("request", "role")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Entry:
     width: int
     height: int
     ms: float
+    request: str = ""  # shared by the entries of one request
+    role: str = "serve"  # or "canary": the answer given; "shadow": one that nobody saw
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class _Waiting:
     answer: Answer
     data: bytes
     ms: float
+    request: str
+    role: str
     at: datetime
     done: Future[str]
 
@@ -83,13 +89,15 @@ class Journal:
         self._writer = threading.Thread(target=self._write_on, name="journal", daemon=True)
         self._writer.start()
 
-    def append(self, answer: Answer, data: bytes, ms: float) -> str:
+    def append(self, answer: Answer, data: bytes, ms: float, request: str = "", role: str = "serve") -> str:
         """The entry's id, once entry and image are durable; OSError when the disk will not have them."""
-        return self.submit(answer, data, ms).result()
+        return self.submit(answer, data, ms, request, role).result()
 
-    def submit(self, answer: Answer, data: bytes, ms: float) -> Future[str]:
+    def submit(
+        self, answer: Answer, data: bytes, ms: float, request: str = "", role: str = "serve"
+    ) -> Future[str]:
         """`append` that does not wait; sheds at once when the disk is far behind."""
-        waiting = _Waiting(answer, data, ms, datetime.now(UTC), Future())
+        waiting = _Waiting(answer, data, ms, request, role, datetime.now(UTC), Future())
         waiting.done.set_running_or_notify_cancel()  # a caller that gives up must not undo the writing
         with self._gate:
             if self._closed:
@@ -161,6 +169,8 @@ class Journal:
             width=answer.width,
             height=answer.height,
             ms=round(waiting.ms, 3),
+            request=waiting.request,
+            role=waiting.role,
         )
 
     def _end_segment(self) -> None:
@@ -206,7 +216,10 @@ def _entry_of(line: bytes) -> Entry:
     for key, kind in KINDS.items():
         if not isinstance(found.get(key), kind):
             raise ValueError(f"{key} is missing or of the wrong type")
-    return Entry(**{key: found[key] for key in KINDS})
+    for key in ADDED:
+        if not isinstance(found.get(key, ""), str):
+            raise ValueError(f"{key} is of the wrong type")
+    return Entry(**{key: found[key] for key in (*KINDS, *ADDED) if key in found})
 
 
 def _set_up(folder: Path) -> None:

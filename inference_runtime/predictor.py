@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from inference_runtime import preprocess
 from inference_runtime.bundle import Bundle
 from inference_runtime.engines import engine_for
-from inference_runtime.errors import BundleError, ImageError
-from inference_runtime.preprocess import Pixels
+from inference_runtime.errors import ImageError
+from inference_runtime.preprocess import Pixels, Preprocess
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,21 @@ class Answer:
     height: int
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """One image as a model of this spec meets it."""
+
+    image: str
+    width: int
+    height: int
+    pixels: Pixels
+    spec: Preprocess
+
+
 class Predictor:
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         self.bundle = bundle
-        self._spec = bundle.preprocess
+        self.spec = bundle.preprocess
         self._engine = engine_for(bundle, threads=threads)
 
     @property
@@ -39,35 +50,43 @@ class Predictor:
 
     def predict(self, images: Sequence[bytes]) -> list[Answer | ImageError]:
         """One result per image, in order; a broken image costs its neighbours nothing."""
-        return [self._answer(data) for data in images]
+        return [self._answer_or_error(data) for data in images]
 
     def probabilities(self, pixels: Pixels) -> NDArray[np.float64]:
         """Of prepared pixels, uint8 [N, height, width, 3]."""
-        return sigmoid(self._engine.logits(pixels))
+        return sigmoid(self.logits(pixels))
 
-    def warm(self) -> None:
-        """Answers one grey picture, so that the first real one waits for nothing and meets no surprise."""
-        grey = np.full((1, self._spec.height, self._spec.width, 3), 127, np.uint8)
-        logits = self._engine.logits(grey)
-        if logits.shape != (1,) or not np.isfinite(logits).all():
-            raise BundleError(f"{self.bundle.folder}: answers {logits} to a grey picture; export it again")
+    def logits(self, pixels: Pixels) -> NDArray[np.float32]:
+        return self._engine.logits(pixels)
 
-    def _answer(self, data: bytes) -> Answer | ImageError:
-        try:
-            picture = preprocess.picture(data)
-        except ImageError as error:
-            return error
-        logits = self._engine.logits(preprocess.squash(picture, self._spec)[None])
+    def prepare(self, data: bytes, image: str) -> Prepared:
+        """`image` is the name of `data`: the sha256 of its bytes."""
+        picture = preprocess.picture(data)
+        pixels = preprocess.squash(picture, self.spec)
+        return Prepared(image, picture.width, picture.height, pixels, self.spec)
+
+    def answer(self, prepared: Prepared) -> Answer:
+        logits = self._engine.logits(prepared.pixels[None])
         if np.isnan(logits[0]):
-            return ImageError("image: the model finds no number for it")
+            raise ImageError("image: the model finds no number for it")
         return Answer(
             p=float(sigmoid(logits)[0]),
             logit=float(logits[0]),
-            image=hashlib.sha256(data).hexdigest(),
+            image=prepared.image,
             bundle=self.bundle.id,
-            width=picture.width,
-            height=picture.height,
+            width=prepared.width,
+            height=prepared.height,
         )
+
+    def _answer_or_error(self, data: bytes) -> Answer | ImageError:
+        try:
+            return self.answer(self.prepare(data, name_of(data)))
+        except ImageError as error:
+            return error
+
+
+def name_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -1,32 +1,27 @@
-"""What the server serves: one bundle at a time, and the journal of its answers."""
+"""From a request's body to an answer and its journal entry; runs in the worker threads."""
 
-import binascii
-import json
 import logging
+import secrets
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from http import HTTPStatus
-from pathlib import Path
-from typing import Any
 
-from inference_runtime.bundle import Bundle, load
+from inference_runtime import asking, unseen
+from inference_runtime.bodies import image_of
+from inference_runtime.bundle import Bundle
 from inference_runtime.errors import ImageError
 from inference_runtime.journal import Journal
-from inference_runtime.predictor import Answer, Predictor
+from inference_runtime.predictor import Answer, Predictor, name_of
+from inference_runtime.probe import loaded
+from inference_runtime.roles import Roles
 from inference_runtime.wire import Refusal
+from inference_runtime.workers import Workers
+
+CAPACITY = 256
 
 log = logging.getLogger("inference_runtime")
-
-
-@dataclass(frozen=True)
-class Serving:
-    """A predictor and since when it answers."""
-
-    predictor: Predictor
-    since: str
 
 
 @dataclass(frozen=True)
@@ -45,80 +40,48 @@ class Served:
 @dataclass(frozen=True)
 class Job:
     body: bytes
+    request: str = field(default_factory=lambda: secrets.token_hex(8))
     came: float = field(default_factory=time.monotonic)
     done: Future[Served | Refusal] = field(default_factory=Future)
 
 
 class Service:
-    def __init__(self, predictor: Predictor, journal: Journal) -> None:
+    def __init__(self, predictor: Predictor, journal: Journal, threads: int) -> None:
         self.journal = journal
-        self.serve(predictor)
+        self.roles = Roles(predictor, loaded)
+        self._workers: Workers[Job] = Workers(self._work, threads, CAPACITY)
 
-    def serve(self, predictor: Predictor) -> None:
-        """From here on every batch that is begun is answered by this one; those under way keep theirs."""
-        self.serving = Serving(predictor, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    def offer(self, job: Job) -> None:
+        """Raises Full when too many wait."""
+        self._workers.offer(job)
 
-    def work(self, jobs: Sequence[Job]) -> None:
-        """Answers each job; runs in the worker threads."""
-        predictor = self.serving.predictor  # read once: a swap must not divide an answer
+    def close(self) -> None:
+        self._workers.close()
+
+    def _work(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            try:
+                job.done.set_result(self._served_or_refusal(job))
+            except Exception as error:
+                log.exception("a request failed")
+                job.done.set_exception(error)
+
+    def _served_or_refusal(self, job: Job) -> Served | Refusal:
         try:
-            self._answer(predictor, jobs)
-        except Exception as error:
-            log.exception("a batch of %d failed", len(jobs))
-            for job in jobs:
-                if not job.done.done():
-                    job.done.set_exception(error)
+            return self._served(job, image_of(job.body))
+        except Refusal as refusal:
+            return refusal
+        except ImageError as error:
+            return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
-    def _answer(self, predictor: Predictor, jobs: Sequence[Job]) -> None:
-        images = [_image_or_refusal(job.body) for job in jobs]
-        answers = iter(predictor.predict([image for image in images if isinstance(image, bytes)]))
-        for job, image in zip(jobs, images, strict=True):
-            if isinstance(image, Refusal):
-                job.done.set_result(image)
-            else:
-                job.done.set_result(self._served(predictor, job, image, next(answers)))
-
-    def _served(
-        self, predictor: Predictor, job: Job, image: bytes, answer: Answer | ImageError
-    ) -> Served | Refusal:
-        if isinstance(answer, ImageError):
-            return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(answer))
+    def _served(self, job: Job, data: bytes) -> Served:
+        image = name_of(data)
+        turn = self.roles.roster.turn(image)  # read once: a swap must not divide an answer
+        given = asking.given(turn, data, image)
         ms = (time.monotonic() - job.came) * 1000
-        return Served(answer, predictor.bundle, self.journal.submit(answer, image, ms))
-
-
-def warm_predictor(folder: Path) -> Predictor:
-    """Verified, loaded and warm; one thread per picture, for the workers are the parallel part."""
-    predictor = Predictor(load(folder), threads=1)
-    predictor.warm()
-    return predictor
-
-
-def object_of(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Refusal(HTTPStatus.BAD_REQUEST, f"body: not JSON ({error})") from error
-    if not isinstance(found, dict):
-        raise Refusal(HTTPStatus.BAD_REQUEST, "body: not a JSON object")
-    return found
-
-
-def _image_or_refusal(body: bytes) -> bytes | Refusal:
-    try:
-        return _image(body)
-    except Refusal as refusal:
-        return refusal
-
-
-def _image(body: bytes) -> bytes:
-    # No picture starts with a brace, so the body says by itself what it is; clients often do not.
-    if not body[:64].lstrip().startswith(b"{"):
-        return body
-    text = object_of(body).get("image")
-    if not isinstance(text, str):
-        raise Refusal(HTTPStatus.BAD_REQUEST, "image: missing, or not a base64 string")
-    try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except ValueError as error:
-        raise Refusal(HTTPStatus.BAD_REQUEST, f"image: not base64 ({error})") from error
+        entry = self.journal.submit(given.answer, data, ms, job.request, given.role)
+        if given.unseen:
+            again = unseen.work(given, data, job.request, self.journal)
+            if not self._workers.later(again, len(data)):
+                given.unseen.comparison.dropped()
+        return Served(given.answer, given.bundle, entry)

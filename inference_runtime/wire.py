@@ -44,6 +44,10 @@ class Refusal(Exception):
         self.response = Response(status, {"error": reason}, headers or {})
 
 
+def busy(reason: str) -> Refusal:
+    return Refusal(HTTPStatus.TOO_MANY_REQUESTS, f"{reason}; try again in a second", {"Retry-After": "1"})
+
+
 async def read_head(reader: StreamReader) -> Head | None:
     """None when the other side has nothing more to say."""
     try:

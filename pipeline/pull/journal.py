@@ -24,6 +24,8 @@ PREDICTIONS: dict[str, Any] = {
     "width": pl.Int32,
     "height": pl.Int32,
     "ms": pl.Float64,
+    "request": pl.String,
+    "role": pl.String,
 }
 
 
@@ -79,7 +81,12 @@ def _row(entry: journal.Entry) -> dict[str, Any]:
 
 def merge(known: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
     """One row per image with its latest answer; an image of the base or gold set stays one."""
-    latest = predictions.sort("at", "id").unique("image", keep="last", maintain_order=True)
+    # What a shadow said was no answer to anybody.
+    latest = (
+        predictions.filter(pl.col("role") != "shadow")
+        .sort("at", "id")
+        .unique("image", keep="last", maintain_order=True)
+    )
     answered = known.drop("at", "p", "bundle").join(
         latest.select("image", "at", "p", "bundle"), on="image", how="left"
     )

@@ -26,6 +26,7 @@ class Record:
     url: str
     started: str
     kept: bool = True  # until `down`; else its last user stops it
+    admin: str | None = None  # where it takes orders, if elsewhere
 
 
 def house() -> Path:

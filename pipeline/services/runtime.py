@@ -8,15 +8,19 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inference_runtime.errors import Fixable
 from pipeline.services import records, supervise
 from pipeline.services.records import Record
 from pipeline.services.supervise import Service
 
+if TYPE_CHECKING:
+    from inference_runtime.roles import Role, Trial
+
 NAME = "runtime"
 PORT = 8072
+ADMIN_PORT = 8073
 
 
 def launch(champion: Callable[[], Path]) -> Service:
@@ -48,12 +52,55 @@ def models() -> dict[str, Any] | None:
     return None if at is None else _asked(f"{at}/v1/models")
 
 
+def admin_url() -> str:
+    """RUNTIME_ADMIN_URL, or where the one of this house takes orders."""
+    if named := os.environ.get("RUNTIME_ADMIN_URL"):
+        return named.rstrip("/")
+    if "RUNTIME_URL" in os.environ:
+        raise Fixable(
+            "RUNTIME_ADMIN_URL: not set, but RUNTIME_URL is; name the admin address of that runtime"
+        )
+    record = records.running(NAME)
+    if record is None or record.admin is None:
+        raise Fixable("var/services/runtime.json: no runtime is up; `make up` starts one")
+    return record.admin
+
+
 def swap(bundle: Path) -> dict[str, Any]:
     """The running one serves this bundle from now on, without a restart; a bad bundle changes nothing."""
-    at = url()
-    if at is None:
-        raise Fixable("var/services/runtime.json: no runtime is up; `make up` starts one")
-    return _asked(f"{at}/admin/bundles", {"path": str(bundle.resolve())}, token=_token())
+    return place(bundle, "serve")
+
+
+def place(bundle: Path, role: "Role", share: float = 0.1) -> dict[str, Any]:
+    return _told("bundles", {"path": str(bundle.resolve()), "role": role, "share": share})
+
+
+def promote(bundle: str) -> dict[str, Any]:
+    """Shadow or canary serves from now on."""
+    return _told("promote", {"bundle": bundle})
+
+
+def rollback() -> dict[str, Any]:
+    """What served before serves again, at once."""
+    return _told("rollback", {})
+
+
+def end(role: "Trial") -> dict[str, Any]:
+    return _told("end", {"role": role})
+
+
+def roles() -> dict[str, Any]:
+    """The bundles that are serving, previous, shadow and canary now."""
+    return _told("bundles")
+
+
+def comparison() -> dict[str, Any]:
+    """What shadow or canary answered, beside what the serving bundle did."""
+    return _told("comparison")
+
+
+def _told(route: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return _asked(f"{admin_url()}/admin/{route}", body, token=_token())
 
 
 def journal() -> Path:
@@ -61,19 +108,27 @@ def journal() -> Path:
 
 
 def _service(bundle: Path) -> Service:
-    port = supervise.free_port(NAME, PORT)
+    port, admin = supervise.free_port(NAME, PORT), _admin_port()
     return Service(
         name=NAME,
         command=[
             *(sys.executable, "-m", "inference_runtime", "serve"),
             *("--bundle", str(bundle.resolve()), "--journal", str(journal())),
-            *("--host", "127.0.0.1", "--port", str(port)),
+            *("--host", "127.0.0.1", "--port", str(port), "--admin-port", str(admin)),
         ],
         port=port,
         url=f"http://127.0.0.1:{port}",
         ready=_is_ready,
         environment={"RUNTIME_ADMIN_TOKEN": _token()},
+        admin=f"http://127.0.0.1:{admin}",
     )
+
+
+def _admin_port() -> int:
+    record = records.running(NAME)
+    if record and record.admin:
+        return int(record.admin.rpartition(":")[2])
+    return supervise.free_port(f"{NAME}-admin", ADMIN_PORT)
 
 
 def _is_ready(record: Record) -> bool:

@@ -32,6 +32,7 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict)
     patience: float = 120  # seconds until it must be ready
     kept: bool = True
+    admin: str | None = None
 
 
 def start(service: Service) -> Record:
@@ -68,7 +69,9 @@ def _introduce(service: Service) -> None:
     pid = os.getpid()
     now = datetime.now(UTC).isoformat()
     born = str(records.birth(pid))
-    records.remember(Record(service.name, pid, born, service.port, service.url, now, service.kept))
+    records.remember(
+        Record(service.name, pid, born, service.port, service.url, now, service.kept, service.admin)
+    )
 
 
 def wait(services: Iterable[Service]) -> None:

@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 
 from inference_runtime.errors import Fixable
+from inference_runtime.journal import Journal
+from inference_runtime.predictor import Answer
 from pipeline import images, pull, samples
 from pipeline.params import People, Pull
 from pipeline.pull import quarantine
@@ -73,6 +75,22 @@ def test_an_image_answered_twice_keeps_both_answers_and_one_row(
     pull.run(params(), PEOPLE, out)
     assert samples.read(out).filter(pl.col("image") == again).height == 1
     assert samples.read(out, "predictions.parquet").filter(pl.col("image") == again).height == 2
+
+
+def test_what_a_shadow_said_is_kept_and_was_no_answer(
+    out: Path, journalled: Callable[[Path, range], list[str]]
+) -> None:
+    given = journalled(JOURNAL, range(100, 101))[0]
+    journal = Journal(JOURNAL)
+    data = (JOURNAL / "images" / given[:2] / f"{given}.jpg").read_bytes()
+    unseen = Answer(p=0.875, logit=0.0, image=given, bundle="c" * 16, width=32, height=32)
+    journal.append(unseen, data, 1.0, "request", "shadow")
+    journal.close()
+    pull.run(params(), PEOPLE, out)
+    predictions = samples.read(out, "predictions.parquet").filter(pl.col("image") == given)
+    assert sorted(predictions["role"]) == ["serve", "serve", "shadow"]
+    (row,) = samples.read(out).filter(pl.col("image") == given).iter_rows(named=True)
+    assert row["p"] != 0.875 and row["bundle"] == "b" * 16
 
 
 def test_the_latest_word_counts_and_the_base_set_is_the_oldest(out: Path) -> None:

@@ -39,7 +39,7 @@ ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), SimpleHTTPRequestHandler).s
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("RETRAIN_HOME", str(tmp_path))
-    for name in ("FIFTYONE_DATABASE_URI", "RUNTIME_URL", "RUNTIME_ADMIN_TOKEN"):
+    for name in ("FIFTYONE_DATABASE_URI", "RUNTIME_URL", "RUNTIME_ADMIN_URL", "RUNTIME_ADMIN_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(runtime, "PORT", any_port())
     (tmp_path / ".mongod").symlink_to(REPOSITORY / ".mongod")
@@ -361,8 +361,13 @@ def test_the_runtime_serves_the_champion_and_swaps_without_a_restart(house: Path
     record = runtime.start(lambda: first)
     assert runtime.start(lambda: pytest.fail("one is up")) == record
     assert served() == bundle.load(first).id
-    runtime.swap(second)
+    runtime.place(second, "shadow")
+    assert runtime.comparison()["challenger"] == bundle.load(second).id
+    runtime.promote(bundle.load(second).id)
     assert served() == bundle.load(second).id
+    assert runtime.rollback()["serving"]["bundle"] == served() == bundle.load(first).id
+    runtime.swap(second)
+    assert runtime.roles()["previous"]["bundle"] == bundle.load(first).id
     assert records.running("runtime") == record
     (house / "second" / "model.onnx").write_bytes(b"altered")
     with pytest.raises(Fixable, match=r"the runtime answered 409: .*model\.onnx"):
@@ -387,6 +392,11 @@ def test_a_runtime_elsewhere_is_asked_by_its_address(house: Path, monkeypatch: p
     monkeypatch.setenv("RUNTIME_URL", "http://127.0.0.1:9/")
     with pytest.raises(Fixable, match=r"^http://127\.0\.0\.1:9/v1/models: no runtime answers"):
         runtime.models()
+    with pytest.raises(Fixable, match="RUNTIME_ADMIN_URL: not set, but RUNTIME_URL is"):
+        runtime.rollback()
+    monkeypatch.setenv("RUNTIME_ADMIN_URL", "http://127.0.0.1:9/")
+    with pytest.raises(Fixable, match=r"^http://127\.0\.0\.1:9/admin/rollback: no runtime answers"):
+        runtime.rollback()
 
 
 def test_the_admin_token_is_only_its_owners(house: Path) -> None:

@@ -98,23 +98,22 @@ class Running:
 
     process: subprocess.Popen[str]
     port: int
+    admin_port: int
     journal: Path
 
     def ask(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        try:
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            return response.status, json.loads(response.read())
-        finally:
-            connection.close()
+        return asked(self.port, method, path, body, headers)
+
+    def order(self, method: str, route: str, token: str = TOKEN, **body: Any) -> tuple[int, Any]:
+        """At the admin door."""
+        sent = json.dumps(body) if method == "POST" else None
+        return asked(self.admin_port, method, f"/admin/{route}", sent, {"Authorization": f"Bearer {token}"})
 
     def predict(self, body: bytes | str) -> tuple[int, Any]:
         return self.ask("POST", "/v1/predict", body)
 
     def swap(self, folder: Path | str, token: str = TOKEN) -> tuple[int, Any]:
-        body = json.dumps({"path": str(folder)})
-        return self.ask("POST", "/admin/bundles", body, Authorization=f"Bearer {token}")
+        return self.order("POST", "bundles", token, path=str(folder))
 
     def entries(self) -> list[Entry]:
         found = [one for file in segments(self.journal) for one in read(file)]
@@ -126,6 +125,18 @@ class Running:
         self.process.terminate()
         said = self.process.communicate(timeout=30)[1]
         return self.process.returncode, said
+
+
+def asked(
+    port: int, method: str, path: str, body: bytes | str | None, headers: dict[str, str]
+) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
 
 
 @pytest.fixture
@@ -140,7 +151,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
     def run(bundle: Bundle, prelude: str = "", threads: int = 2, token: str = TOKEN) -> Running:
         journal = tmp_path / "journal"
-        command = [sys.executable, "-c", prelude + RUN, "serve", "--port", "0", "--threads", str(threads)]
+        command = [sys.executable, "-c", prelude + RUN, "serve", "--threads", str(threads)]
+        command += ["--port", "0", "--admin-port", "0"]
         process = subprocess.Popen(
             [*command, "--bundle", str(bundle.folder), "--journal", str(journal)],
             env=os.environ | {"RUNTIME_ADMIN_TOKEN": token},
@@ -150,9 +162,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
         started.append(process)
         assert process.stderr is not None
         first = process.stderr.readline()
-        port = re.search(r"http://127\.0\.0\.1:(\d+)$", first)
+        port = re.search(r"http://127\.0\.0\.1:(\d+)(?: and admin on http://127\.0\.0\.1:(\d+))?$", first)
         assert port, first + process.stderr.read()
-        return Running(process, int(port[1]), journal)
+        return Running(process, int(port[1]), int(port[2] or 0), journal)
 
     yield run
     for process in started:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,20 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     journal.close()
     assert [file.suffix for file in segments(tmp_path)] == [".log"]
     assert list(read(file)) == [entry], "a name listed before the segment was closed still reads"
+
+
+def test_a_line_older_than_requests_and_roles_was_an_answer_given(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append(answer_for(b"1"), b"1", 1.0, "4f", "shadow")
+    journal.close()
+    (file,) = segments(tmp_path)
+    (entry,) = read(file)
+    assert isinstance(entry, Entry) and (entry.request, entry.role) == ("4f", "shadow")
+    old = {key: value for key, value in asdict(entry).items() if key not in ("request", "role")}
+    file.write_bytes(segment.line_of(old) + segment.line_of(old | {"role": 3}))
+    first, second = read(file)
+    assert isinstance(first, Entry) and (first.request, first.role) == ("", "serve")
+    assert isinstance(second, Broken) and second.reason == "role is of the wrong type"
 
 
 def test_an_image_is_stored_once_and_journalled_twice(tmp_path: Path) -> None:

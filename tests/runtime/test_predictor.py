@@ -11,6 +11,7 @@ from inference_runtime.bundle import Bundle
 from inference_runtime.engines import engine_for
 from inference_runtime.errors import BundleError, ImageError
 from inference_runtime.predictor import Answer, Predictor, sigmoid
+from inference_runtime.probe import prove
 
 Make = Callable[..., Bundle]
 Picture = Callable[..., bytes]
@@ -76,8 +77,8 @@ def test_probabilities_stay_within_their_bounds() -> None:
 
 def test_a_model_without_a_number_is_found_when_warming(make_bundle: Make, make_picture: Picture) -> None:
     predictor = Predictor(make_bundle(gain=float("nan")))
-    with pytest.raises(BundleError, match="grey picture"):
-        predictor.warm()
+    with pytest.raises(BundleError, match="plain picture"):
+        prove(predictor)
     (answer,) = predictor.predict([make_picture()])
     assert isinstance(answer, ImageError)
 

@@ -20,7 +20,7 @@ Picture = Callable[..., bytes]
 def test_a_full_queue_says_when_to_come_back(
     make_bundle: Make, make_picture: Picture, start: Callable[..., Any], slow_engine: str
 ) -> None:
-    short = "import inference_runtime.server as server; server.CAPACITY = 3\n"
+    short = "import inference_runtime.service as service; service.CAPACITY = 3\n"
     server = start(make_bundle(), prelude=slow_engine + short, threads=1)
 
     def ask(n: int) -> tuple[int, str | None]:
@@ -107,8 +107,8 @@ def test_a_disk_that_hangs_does_not_hold_answers_for_ever(
 ) -> None:
     hanging = """
 import os, time
-import inference_runtime.server as server
-server.JOURNAL_SECONDS = 0.1
+import inference_runtime.public as public
+public.JOURNAL_SECONDS = 0.1
 sync = os.fsync
 os.fsync = lambda handle: (time.sleep(0.4), sync(handle))
 """
@@ -125,11 +125,11 @@ def test_a_failing_engine_is_a_500_and_no_crash(
     failing = f"""
 import os
 from inference_runtime.predictor import Predictor
-plain = Predictor.predict
-def predict(self, images):
+plain = Predictor.answer
+def answer(self, prepared):
     if os.path.exists({str(tmp_path / "fail")!r}): raise RuntimeError("boom")
-    return plain(self, images)
-Predictor.predict = predict
+    return plain(self, prepared)
+Predictor.answer = answer
 """
     server = start(make_bundle(), prelude=failing)
     (tmp_path / "fail").touch()

@@ -121,8 +121,8 @@ def test_swaps_under_load_drop_nothing_and_mix_nothing(
     lagging = """
 import time
 from inference_runtime.predictor import Predictor
-plain = Predictor.predict
-Predictor.predict = lambda self, images: (plain(self, images), time.sleep(0.01))[0]
+plain = Predictor.answer
+Predictor.answer = lambda self, prepared: (plain(self, prepared), time.sleep(0.01))[0]
 """
     server = start(one, prelude=lagging)
     stop = threading.Event()
@@ -138,7 +138,7 @@ Predictor.predict = lambda self, images: (plain(self, images), time.sleep(0.01))
         asking = [clients.submit(ask, client) for client in range(6)]
         for id in list(bundles)[::-1] * 10:
             status, said = server.swap(bundles[id].folder)
-            assert (status, said["bundle"]) == (200, id)
+            assert (status, said["serving"]["bundle"]) == (200, id)
             time.sleep(0.02)
         stop.set()
         answers = [one for client in asking for one in client.result()]
@@ -150,25 +150,3 @@ Predictor.predict = lambda self, images: (plain(self, images), time.sleep(0.01))
         assert body["label"] == bundles[body["bundle"]].classes[body["p"] > 0.5]
     said = sorted((body["image"], body["bundle"], body["p"]) for _, _, body in answers)
     assert sorted((entry.image, entry.bundle, entry.p) for entry in server.entries()) == said
-
-
-def test_the_admin_door(make_bundle: Make, make_picture: Picture, start: Callable[..., Any]) -> None:
-    old, bad = make_bundle("old"), make_bundle("bad", 3.0)
-    (bad.folder / "model.onnx").write_bytes(b"altered")
-    server = start(old)
-    assert server.swap(old.folder, token="wrong")[0] == 401
-    assert server.ask("POST", "/admin/bundles", b"{}")[0] == 401
-    status, said = server.swap(bad.folder)
-    assert status == 409 and "model.onnx: altered" in said["error"]
-    assert server.swap("/nowhere")[0] == 409
-    assert server.swap("a\0b")[0] == 400
-    assert server.swap("")[0] == 400
-    assert server.predict(make_picture())[1]["bundle"] == old.id
-
-
-def test_no_token_no_admin(make_bundle: Make, start: Callable[..., Any]) -> None:
-    bundle = make_bundle()
-    server = start(bundle, token="")
-    for token in ("", "None", "null"):
-        status, said = server.swap(bundle.folder, token=token)
-        assert status == 401 and "RUNTIME_ADMIN_TOKEN" in said["error"]

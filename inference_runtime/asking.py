@@ -1,0 +1,67 @@
+"""Asks the bundle whose turn it is; who is only on trial fails for nobody."""
+
+import logging
+import time
+from dataclasses import dataclass
+
+from inference_runtime.bundle import Bundle
+from inference_runtime.comparison import Comparison
+from inference_runtime.errors import ImageError
+from inference_runtime.predictor import Answer, Predictor, Prepared
+from inference_runtime.roles import Role, Turn, Unseen
+
+log = logging.getLogger("inference_runtime")
+
+
+@dataclass(frozen=True)
+class Given:
+    """The answer that goes out, and who answers the same picture again afterwards."""
+
+    answer: Answer
+    prepared: Prepared
+    bundle: Bundle
+    role: Role
+    unseen: Unseen | None
+
+
+def given(turn: Turn, data: bytes, image: str) -> Given:
+    try:
+        return _given(turn, data, image)
+    except ImageError:
+        raise  # the picture's fault, with any bundle
+    except Exception:
+        if turn.role != "canary" or turn.unseen is None:
+            raise
+        log.exception("the canary failed; the serving bundle answers")
+        serving = Turn(turn.unseen.predictor, "serve", None, turn.comparison)
+        return _given(serving, data, image)
+
+
+def _given(turn: Turn, data: bytes, image: str) -> Given:
+    prepared, answer, _ = asked(turn.predictor, data, image, turn.comparison)
+    return Given(answer, prepared, turn.predictor.bundle, turn.role, turn.unseen)
+
+
+def asked(
+    predictor: Predictor,
+    data: bytes,
+    image: str,
+    comparison: Comparison | None,
+    prepared: Prepared | None = None,
+) -> tuple[Prepared, Answer, float]:
+    """And the milliseconds it took; `prepared` spares the second of two models of one size the decoding."""
+    started = time.monotonic()
+    try:
+        if prepared is None or prepared.spec != predictor.spec:
+            prepared = predictor.prepare(data, image)
+        answer = predictor.answer(prepared)
+    except ImageError:
+        raise
+    except Exception:
+        if comparison:
+            comparison.failed(predictor.bundle.id)
+        raise
+    ms = (time.monotonic() - started) * 1000
+    if comparison:
+        comparison.answered(answer, ms)
+    return prepared, answer, ms

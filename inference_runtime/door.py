@@ -1,0 +1,48 @@
+"""A place to knock at: an address, the routes behind it, and the token that opens it."""
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from inference_runtime.wire import Head, Refusal, Response
+
+BODY_BYTES = 32 << 20
+
+Route = Callable[[bytes], Awaitable[Response]]
+Routes = Mapping[str, Mapping[str, Route]]  # by path, then by method
+
+
+@dataclass(frozen=True)
+class Door:
+    host: str
+    port: int
+    routes: Routes
+    token: str | None = None
+
+    def admitted(self, head: Head) -> Route:
+        """Everything that can be refused before the body is read."""
+        if self.token is not None:
+            self._authorise(head)
+        route = self._route(head)
+        if head.length > BODY_BYTES:
+            reason = f"body: {head.length} bytes are over the limit of {BODY_BYTES >> 20} MiB"
+            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
+        return route
+
+    def _route(self, head: Head) -> Route:
+        methods = self.routes.get(head.path)
+        if methods is None:
+            raise Refusal(HTTPStatus.NOT_FOUND, f"{head.path[:100]}: no such route")
+        route = methods.get("GET" if head.method == "HEAD" else head.method)
+        if route is None:
+            allowed = ", ".join(methods)
+            reason = f"{head.path}: takes {allowed}, not {head.method[:20]}"
+            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, reason, {"Allow": allowed})
+        return route
+
+    def _authorise(self, head: Head) -> None:
+        given = head.headers.get("authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
+            reason = "admin: send Authorization: Bearer <RUNTIME_ADMIN_TOKEN>"
+            raise Refusal(HTTPStatus.UNAUTHORIZED, reason, {"WWW-Authenticate": "Bearer"})

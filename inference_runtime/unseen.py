@@ -1,0 +1,32 @@
+"""The second answer to a request, from the bundle compared: after the first, and never instead of it."""
+
+import logging
+from collections.abc import Callable
+
+from inference_runtime import asking
+from inference_runtime.asking import Given
+from inference_runtime.errors import ImageError
+from inference_runtime.journal import Journal
+
+log = logging.getLogger("inference_runtime")
+
+
+def work(given: Given, data: bytes, request: str, journal: Journal) -> Callable[[], None]:
+    """To be done when no request waits."""
+    unseen = given.unseen
+    assert unseen is not None
+
+    def answer_too() -> None:
+        try:
+            _, answer, ms = asking.asked(
+                unseen.predictor, data, given.answer.image, unseen.comparison, given.prepared
+            )
+        except ImageError:
+            return
+        except Exception:
+            log.exception("an unseen answer failed")
+            return
+        unseen.comparison.met(given.answer, answer)
+        journal.submit(answer, data, ms, request, "shadow")
+
+    return answer_too
