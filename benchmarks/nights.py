@@ -118,6 +118,8 @@ def _numbers(seed: int, size: Size, mining: dict[str, Any]) -> Params:
     numbers["people"]["dataset"] = None
     numbers["world"]["seed"] = 1000 * (seed + 1)
     numbers["mine"] |= mining
+    # Set aside for the gate, they would be lost to learning for longer than the few nights last.
+    numbers["fresh"]["share"] = 0.0
     return params.parse(numbers)
 
 

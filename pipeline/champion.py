@@ -1,6 +1,7 @@
 """The bundle in service, which the challenger must beat; a challenger never meets itself."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from inference_runtime import bundle
@@ -8,6 +9,7 @@ from pipeline import hub as hubs
 from pipeline.params import Champion, Hub
 
 BUNDLE = "bundle"  # the folder it is copied to; absent when there is no champion
+LEDGER = "ledger.json"  # what others have tried against it
 
 
 def run(params: Champion, hub: Hub, export: Path, out: Path) -> None:
@@ -16,11 +18,16 @@ def run(params: Champion, hub: Hub, export: Path, out: Path) -> None:
     champion = opponent(shelf.releases(), challenger)
     if champion is not None:
         shelf.fetch(champion.bundle, out / BUNDLE)
-    tried = shelf.attempts(champion.bundle if champion else None) - {challenger}
+    # Its own attempt is left out: recording it must not make tomorrow's quiet night look again.
+    others = [
+        one for one in shelf.attempts(champion.bundle if champion else None) if one.challenger != challenger
+    ]
+    (out / LEDGER).write_text(json.dumps([asdict(one) for one in others]))
     summary = {
         "version": champion.version if champion else None,
         "bundle": champion.bundle if champion else None,
-        "other_attempts": len(tried),
+        "since": champion.at if champion else None,
+        "other_attempts": len(others),
     }
     (out / "summary.json").write_text(json.dumps(summary))
 

@@ -8,20 +8,22 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline import samples
-from pipeline.params import Backbone, Mine, People
+from pipeline.params import Backbone, Fresh, Mine, People
 
 Vectors = NDArray[np.float32]
 
 
-def run(params: Mine, backbone: Backbone, people: People, pull: Path, out: Path) -> None:
+def run(params: Mine, backbone: Backbone, people: People, fresh: Fresh, pull: Path, out: Path) -> None:
     answered = samples.read(pull).filter(pl.col("source") == "challenge")
     waiting = scored(answered.filter(pl.col("label").is_null()))
-    blind = drawn(waiting, round(params.cases * params.random), params.seed)
-    rest = waiting.join(blind, on="image", how="anti")
+    aside, rest = parted(waiting, fresh.share)
+    blind = blindly(aside, rest, round(params.cases * params.random), params.seed)
+    rest = rest.join(blind, on="image", how="anti")
     wanted = params.cases - blind.height
     pool = rest.head(wanted * params.margin_pool)
     unsure = diverse(pool, _vectors(pool, backbone), wanted)
-    wrong = mistakes(answered.filter(pl.col("label").is_not_null()), params.mistakes)
+    _, learned = parted(answered.filter(pl.col("label").is_not_null()), fresh.share)
+    wrong = mistakes(learned, params.mistakes)
     cases = pl.concat([samples.conform(part, samples.MINED) for part in (unsure, blind, wrong)])
     samples.write(cases, out)
     summary = {"waiting": waiting.height} | dict(cases.group_by("reason").len().sort("reason").iter_rows())
@@ -33,6 +35,21 @@ def scored(waiting: pl.DataFrame) -> pl.DataFrame:
     """The most uncertain first; equals by name, so that a rerun picks the same."""
     margin = 1 - (2 * pl.col("p") - 1).abs()
     return waiting.with_columns(score=margin).sort("score", "image", descending=[True, False])
+
+
+def parted(table: pl.DataFrame, share: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What is set aside for the gate, and the rest.
+
+    Of the first nothing is picked by what the champion said: where it is unsure, any other looks better.
+    """
+    aside = samples.aside(table, share)
+    return table.filter(aside), table.filter(~aside)
+
+
+def blindly(aside: pl.DataFrame, rest: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
+    """Drawn from what is set aside as long as that lasts: labels for the gate."""
+    first = drawn(aside, count, seed)
+    return pl.concat([first, drawn(rest, count - first.height, seed)])
 
 
 def drawn(waiting: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:

@@ -45,6 +45,19 @@ class People(Section):
     labels: str
 
 
+class Fresh(Section):
+    share: Share
+    days: Count
+
+
+class Age(Section):
+    full_days: Count
+    zero_day: Positive
+    retrain_by: Count
+    upload_by: Count
+    promote: bool
+
+
 class Pull(Section):
     journal: str
     base: str
@@ -115,6 +128,8 @@ class Params(Section):
     hub: Hub
     world: World
     people: People
+    fresh: Fresh
+    age: Age
     pull: Pull
     mine: Mine
     synthesize: Synthesize

@@ -17,7 +17,7 @@ def run(params: Publish, hub: Hub, gate: Path, export: Path, out: Path) -> None:
     challenger = bundle.load(export)
     refuse_stranger(verdict, challenger.id)
     shelf = hubs.at(hub)
-    shelf.record(verdict["champion"], challenger.id)
+    shelf.record(verdict["champion"], hubs.Attempt.of(verdict))
     receipt = _release(params, shelf, export, verdict) if verdict["value"] == "PASS" else _refusal(verdict)
     (out / "receipt.json").write_text(json.dumps(receipt, indent=2))
     told = {"published": receipt["version"]} if receipt["published"] else {"refused": verdict["value"]}

@@ -1,5 +1,6 @@
 """The one noun that flows: a row per image. Stages only ever add columns."""
 
+import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,17 @@ TAGGED: dict[str, Any] = {key: PULLED[key] for key in ("image", "tags")}
 MINED = PULLED | {"reason": pl.String, "score": pl.Float64, "probability": pl.Float64}
 PAINTED = PULLED | {"parent": pl.String, "seed": pl.Int64}
 ASSEMBLED = PAINTED | {"reason": pl.String, "split": pl.String, "weight": pl.Float64}
+
+
+def share(family: str, what: str) -> float:
+    """A number in [0, 1) that belongs to the family for ever, another one for each question asked."""
+    return int.from_bytes(hashlib.sha256(f"{what}{family}".encode()).digest()[:8], "big") / 2**64
+
+
+def aside(table: pl.DataFrame, part: float) -> pl.Series:
+    """Which rows belong to the traffic that is set aside for the gate."""
+    drawn = [share(family, "fresh") < part for family in table["family"]]
+    return pl.Series("aside", drawn, dtype=pl.Boolean) & (table["source"] == "challenge")
 
 
 def frame(rows: list[dict[str, Any]], schema: dict[str, Any]) -> pl.DataFrame:

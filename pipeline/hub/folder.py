@@ -12,7 +12,7 @@ from inference_runtime import bundle as bundles
 from inference_runtime.bundle import Bundle
 from inference_runtime.errors import Fixable
 from pipeline import drafts
-from pipeline.hub import Release, reigning
+from pipeline.hub import Attempt, Release, attempt, reigning
 
 
 class Folder:
@@ -44,14 +44,15 @@ class Folder:
             drafts.write(file, json.dumps(asdict(release), indent=2).encode())
             return release
 
-    def record(self, champion: str | None, challenger: str) -> None:
+    def record(self, champion: str | None, tried: Attempt) -> None:
         with self._alone():
-            tried = self.attempts(champion) | {challenger}
-            drafts.write(self._ledger(champion), json.dumps(sorted(tried)).encode())
+            before = {one.challenger: one for one in self.attempts(champion)}
+            told = [asdict(one) for one in (before | {tried.challenger: tried}).values()]
+            drafts.write(self._ledger(champion), json.dumps(told).encode())
 
-    def attempts(self, champion: str | None) -> set[str]:
+    def attempts(self, champion: str | None) -> list[Attempt]:
         ledger = self._ledger(champion)
-        return set(json.loads(ledger.read_text())) if ledger.exists() else set()
+        return [attempt(told) for told in json.loads(ledger.read_text())] if ledger.exists() else []
 
     def _refuse_overtaken(self, release: Release) -> None:
         champion = reigning(self)

@@ -1,5 +1,6 @@
 """One table; a family stands on one side of the split for ever."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 
 from inference_runtime.errors import Fixable
 from pipeline import assemble, samples
-from pipeline.params import Assemble
+from pipeline.params import Assemble, Fresh
 
 PARAMS = Assemble(dev=0.3, synthetic_weight=0.5, mistake_weight=1.5)
+FRESH = Fresh(share=0.5, days=14)
 
 
 def row(image: str, **given: object) -> dict[str, object]:
@@ -27,7 +29,7 @@ def write(home: Path, pulled: list[dict[str, object]], painted: list[dict[str, o
     ):
         (home / name).mkdir(exist_ok=True)
         samples.write(samples.frame(rows, schema), home / name)
-    assemble.run(PARAMS, home / "pull", home / "mine", home / "synthesize", home / "out")
+    assemble.run(PARAMS, FRESH, home / "pull", home / "mine", home / "synthesize", home / "out")
     return samples.read(home / "out")
 
 
@@ -51,7 +53,7 @@ def test_a_picture_keeps_its_side_whatever_joins_it(home: Path) -> None:
 
 
 def test_the_dev_share_is_about_what_was_asked() -> None:
-    shares = [assemble.share(f"family-{i}") for i in range(5000)]
+    shares = [samples.share(f"family-{i}", "split") for i in range(5000)]
     assert abs(sum(s < 0.3 for s in shares) / 5000 - 0.3) < 0.03
 
 
@@ -67,9 +69,32 @@ def test_no_family_ever_stands_on_two_sides(kinds: list[tuple[int, str]]) -> Non
             [{k: v for k, v in r.items() if k in samples.PAINTED} for r in rows], samples.PAINTED
         )
         table = samples.conform(painted, samples.ASSEMBLED)
-    done = assemble.without_tests_kin(assemble.divided(table, 0.3))
+    done = assemble.without_tests_kin(assemble.divided(table, 0.3, FRESH))
     assemble.refuse_leaks(done)
     assert not done.filter(pl.col("parent").is_not_null() & (pl.col("split") != "train")).height
+
+
+def labelled(image: str, days_ago: int, **given: object) -> dict[str, object]:
+    at = datetime(2026, 11, 20, tzinfo=UTC) - timedelta(days=days_ago)
+    return row(image, source="challenge", labelled_at=at) | given
+
+
+def test_young_labels_of_what_is_set_aside_test_and_train_later(home: Path) -> None:
+    young = write(home, [labelled(f"i{i}", 3) for i in range(40)] + [labelled("now", 0)], [])
+    old = write(home, [labelled(f"i{i}", 20) for i in range(40)] + [labelled("now", 0)], [])
+    rolling = set(young.filter(split="rolling")["image"])
+    assert 8 < len(rolling) < 32
+    assert rolling == set(young.filter(samples.aside(young, 0.5))["image"])
+    assert set(old.filter(split="rolling")["image"]) <= {"now"}
+    assert old.height == 41  # all that has left the window trains
+
+
+def test_an_incident_is_a_regression_case_and_its_kin_never_trains(home: Path) -> None:
+    incident = labelled("i", 30, tags=["incident", "night"])
+    painted = row("p", source="procedural", family="i", parent="i")
+    table = write(home, [incident, row("a")], [painted])
+    assert dict(table.select("image", "split").iter_rows())["i"] == "regression"
+    assert "p" not in table["image"]
 
 
 def test_a_leak_is_refused_by_name() -> None:

@@ -49,6 +49,10 @@ def release(folder: Path, version: str, beat: str | None) -> hub.Release:
     return hub.Release(version, bundle.load(folder).id, beat, "2026-01-01T00:00:00+00:00", {})
 
 
+def attempt(challenger: str, value: str = "INCONCLUSIVE") -> hub.Attempt:
+    return hub.Attempt(challenger, value, "because", "kin", True, (("item", 1), ("other", 0)))
+
+
 def promote(shelf: Folder, folder: Path) -> hub.Release:
     champion = hub.reigning(shelf)
     wanted = release(folder, hub.next_version(shelf.releases()), champion and champion.bundle)
@@ -109,7 +113,7 @@ def test_looking_again_after_a_promotion_changes_nothing(
         seen.append({file.name: file.read_bytes() for file in out.rglob("*") if file.is_file()})
         old = hub.reigning(shelf)
         assert old
-        shelf.record(old.bundle, bundle.load(challenger).id)
+        shelf.record(old.bundle, attempt(bundle.load(challenger).id))
         promote(shelf, challenger)
     assert seen[0] == seen[1]
 
@@ -119,11 +123,23 @@ def test_attempts_of_others_are_counted_and_a_repeat_is_not(
 ) -> None:
     reigning = promote(shelf, sealed("a"))
     for challenger in ("x", "y", "x"):
-        shelf.record(reigning.bundle, challenger)
+        shelf.record(reigning.bundle, attempt(challenger))
     out = tmp_path / "out"
     out.mkdir()
     champion.run(Champion(), Hub(kind="folder", repo=str(shelf.root)), sealed("c"), out)
     assert json.loads((out / "summary.json").read_text())["other_attempts"] == 2
+    others = [hub.attempt(told) for told in json.loads((out / champion.LEDGER).read_text())]
+    assert others == [attempt("x"), attempt("y")]
+
+
+def test_a_second_try_takes_the_place_of_the_first_in_the_ledger(shelf: Folder) -> None:
+    for tried in (attempt("x"), attempt("y"), attempt("x", "FAIL")):
+        shelf.record("champion", tried)
+    assert [(one.challenger, one.value) for one in shelf.attempts("champion")] == [
+        ("x", "FAIL"),
+        ("y", "INCONCLUSIVE"),
+    ]
+    assert shelf.attempts("another") == []
 
 
 def test_a_bundle_that_is_gone_is_named(shelf: Folder) -> None:

@@ -40,6 +40,17 @@ def test_a_draw_does_not_depend_on_the_order_of_rows() -> None:
     assert set(mine.drawn(waiting, 5, 7)["image"]) == set(mine.drawn(mixed, 5, 7)["image"])
 
 
+def test_the_blind_draw_is_made_of_what_is_set_aside_while_that_lasts() -> None:
+    table = rows(list(np.linspace(0, 1, 100))).with_columns(family=pl.col("image"))
+    aside, rest = mine.parted(mine.scored(table), 0.2)
+    assert aside.height + rest.height == 100 and 8 < aside.height < 32
+    assert set(mine.blindly(aside, rest, 5, 1)["image"]) <= set(aside["image"])
+    many = mine.blindly(aside, rest, aside.height + 7, 1)
+    assert set(aside["image"]) <= set(many["image"]) and many["image"].n_unique() == aside.height + 7
+    none_aside = mine.parted(mine.scored(table), 0.0)
+    assert none_aside[0].height == 0 and none_aside[1].height == 100
+
+
 def test_near_copies_are_not_picked_while_others_wait() -> None:
     clusters = np.repeat(np.eye(4, dtype=np.float32), 5, axis=0)
     clusters += np.random.default_rng(0).normal(0, 0.01, clusters.shape).astype(np.float32)
@@ -64,12 +75,13 @@ def test_mistakes_are_what_people_contradict() -> None:
 
 
 def test_an_empty_night_mines_nothing(home: Path) -> None:
-    from pipeline.params import Backbone, Mine, People
+    from pipeline.params import Backbone, Fresh, Mine, People
 
     for name in ("pull", "out"):
         (home / name).mkdir()
     samples.write(samples.frame([], samples.PULLED), home / "pull")
     params = Mine(cases=5, random=0.2, margin_pool=3, mistakes=5, seed=1)
     backbone = Backbone(name="efficientnet-lite0", revision=None, width=224, height=224, batch=4)
-    mine.run(params, backbone, People(dataset=None, labels=""), home / "pull", home / "out")
+    people, fresh = People(dataset=None, labels=""), Fresh(share=0.1, days=14)
+    mine.run(params, backbone, people, fresh, home / "pull", home / "out")
     assert samples.read(home / "out").schema == pl.Schema(samples.MINED)

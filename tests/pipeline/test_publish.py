@@ -64,7 +64,8 @@ def test_any_other_verdict_is_refused_and_the_attempt_remembered(
     assert receipt["published"] is False
     assert value in str(receipt["why"]) and "because" in str(receipt["why"])
     assert hub.at(HUB).releases() == []
-    assert hub.at(HUB).attempts(None) == {receipt["bundle"]}
+    [tried] = hub.at(HUB).attempts(None)
+    assert (tried.challenger, tried.value, tried.why) == (receipt["bundle"], value, "because")
 
 
 def test_a_verdict_about_another_bundle_is_refused(folders: dict[str, Path]) -> None:
