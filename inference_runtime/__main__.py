@@ -1,4 +1,4 @@
-"""`python -m inference_runtime`: serve a bundle, ask it once, or verify it."""
+"""`python -m inference_runtime`: serve a bundle, ship its journal, ask it once, or verify it."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_runtime.errors import Fixable
+from inference_runtime.ship import command as ship
 
 if TYPE_CHECKING:
     from inference_runtime.predictor import Predictor
@@ -25,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
                 return _serve(given)
             case "predict":
                 return _predict(given.bundle, given.images)
+            case "ship":
+                return ship.run(given)
             case _:
                 return _verify(given.folder)
     except Fixable as error:
@@ -44,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--admin-host", default="127.0.0.1", help="(default: %(default)s)")
     serve.add_argument("--admin-port", type=_port, default=8073, help="(default: %(default)s)")
     serve.epilog = "RUNTIME_ADMIN_TOKEN in the environment opens the admin routes, on a port of their own."
+
+    ship.add(commands)
 
     predict = commands.add_parser("predict", help="one JSON line per image")
     predict.add_argument("--bundle", type=Path, required=True, metavar="DIR")

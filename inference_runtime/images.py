@@ -18,7 +18,10 @@ def put(images: Path, drafts: Path, sha: str, data: bytes) -> None:
     if not file.parent.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         sync_folder(images)
-    if not file.exists():
+    try:
+        # Touched, so that retention does not take what was asked about again.
+        os.utime(file)
+    except FileNotFoundError:
         _write(drafts / f"{sha}.{secrets.token_hex(4)}", file, data)
     sync_folder(file.parent)
 
