@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,20 +25,52 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
+class Hidden:
+    """A layer before the last: relu(weight @ vector + bias)."""
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def apply(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.maximum(vectors @ self.weight.astype(np.float64).T + self.bias, 0.0)
+
+
+@dataclass(frozen=True)
 class Head:
-    """logit = (weight . vector + bias) / temperature + offset; above 0 is roadwork."""
+    """logit = (weight . vector + bias) / temperature + offset; above 0 is roadwork.
+
+    With a hidden layer, `weight` weighs what that layer makes of the vector.
+    """
 
     weight: NDArray[np.float32]
     bias: float
     temperature: float
     offset: float
+    hidden: Hidden | None = None
 
     def logits(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        raw = vectors.astype(np.float64) @ self.weight.astype(np.float64) + self.bias
+        seen = vectors.astype(np.float64)
+        seen = self.hidden.apply(seen) if self.hidden else seen
+        raw = seen @ self.weight.astype(np.float64) + self.bias
         return (raw / self.temperature + self.offset).astype(np.float32)
 
     def probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         return sigmoid(self.logits(vectors))
+
+
+def averaged(heads: Sequence[Head]) -> Head:
+    """One head that answers what the given ones answer on average, before any calibration.
+
+    Linear heads average number by number; hidden layers stand side by side in one that is wider.
+    """
+    bias = float(np.mean([head.bias for head in heads]))
+    layers = [head.hidden for head in heads if head.hidden]
+    if not layers:
+        mean = np.mean([head.weight.astype(np.float64) for head in heads], axis=0)
+        return Head(mean.astype(np.float32), bias, 1.0, 0.0)
+    weight = (np.concatenate([head.weight for head in heads]) / len(heads)).astype(np.float32)
+    wide = Hidden(*(np.concatenate(part) for part in zip(*((x.weight, x.bias) for x in layers), strict=True)))
+    return Head(weight, bias, 1.0, 0.0, wide)
 
 
 class Classifier(nn.Module):
@@ -46,16 +79,25 @@ class Classifier(nn.Module):
     def __init__(self, backbone: Frozen, head: Head) -> None:
         super().__init__()
         self.backbone = backbone
-        self.linear = nn.Linear(len(head.weight), 1)
-        self.linear.weight.data = torch.from_numpy(head.weight)[None].clone()
-        self.linear.bias.data = torch.tensor([head.bias], dtype=torch.float32)
+        self.hidden = _layer(head.hidden.weight, head.hidden.bias) if head.hidden else None
+        self.linear = _layer(head.weight[None], np.array([head.bias], np.float32))
         self.temperature, self.offset = head.temperature, head.offset
         self.requires_grad_(False)
         self.eval()
 
     def forward(self, pixels: Tensor) -> Tensor:
-        raw: Tensor = self.linear(self.backbone(pixels)).squeeze(1)
+        seen: Tensor = self.backbone(pixels)
+        if self.hidden is not None:
+            seen = self.hidden(seen).relu()
+        raw: Tensor = self.linear(seen).squeeze(1)
         return raw / self.temperature + self.offset
+
+
+def _layer(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    layer.weight.data = torch.from_numpy(weight).clone()
+    layer.bias.data = torch.from_numpy(bias).clone()
+    return layer
 
 
 def from_folder(folder: Path, backbone: Backbone) -> Classifier:
@@ -70,6 +112,8 @@ def write(head: Head, folder: Path, backbone: Backbone) -> None:
     # One key: safetensors writes several in any order.
     facts = json.dumps({"format": FORMAT, "backbone": _facts(backbone)}, sort_keys=True)
     tensors = {"weight": head.weight, "numbers": numbers}
+    if head.hidden:
+        tensors |= {"hidden.weight": head.hidden.weight, "hidden.bias": head.hidden.bias}
     (folder / FILE).write_bytes(save(tensors, metadata={"head": facts}))
 
 
@@ -79,12 +123,13 @@ def read(folder: Path, backbone: Backbone) -> Head:
     try:
         with safe_open(file, framework="numpy") as opened:
             facts = json.loads((opened.metadata() or {}).get("head", "{}"))
-            weight, numbers = opened.get_tensor("weight"), opened.get_tensor("numbers")
+            held = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (FileNotFoundError, SafetensorError) as error:
         raise Fixable(f"{file}: no readable head ({_line(error)}); run `python -m pipeline train`") from None
     _check(file, facts, backbone)
-    bias, temperature, offset = map(float, numbers)
-    return Head(weight, bias, temperature, offset)
+    bias, temperature, offset = map(float, held["numbers"])
+    hidden = Hidden(held["hidden.weight"], held["hidden.bias"]) if "hidden.weight" in held else None
+    return Head(held["weight"], bias, temperature, offset, hidden)
 
 
 def digest(folder: Path) -> str:

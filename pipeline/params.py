@@ -12,7 +12,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 # YAML has lists only; frozen wants a tuple.
-Decays = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1, strict=False)]
+Numbers = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1, strict=False)]
+Kind = Literal["logistic", "linear", "mlp"]
 
 
 class Section(BaseModel):
@@ -86,13 +87,41 @@ class Assemble(Section):
     mistake_weight: float
 
 
+class Lesson(Section):
+    balance: bool
+    selection: Share
+    smoothing: Annotated[float, Field(ge=0, lt=1)]
+    focal: Annotated[float, Field(ge=0)]
+    mixup: Annotated[float, Field(ge=0)]
+    curriculum: Count
+    teacher: str | None
+    teacher_share: Share
+
+
+class Trainer(Section):
+    precision: Literal["32-true", "bf16-mixed"]
+    compile: bool
+    processes: Positive
+    keep_every: Annotated[float, Field(ge=0)]
+    wandb: str | None
+
+
 class Train(Section):
     views: Positive
     folds: Annotated[int, Field(ge=2)]
-    weight_decays: Decays
+    seeds: Positive
+    heads: Annotated[tuple[Kind, ...], Field(min_length=1, strict=False)]
+    weight_decays: Numbers
+    rates: Numbers
+    hidden: Positive
+    batch: Positive
     epochs: Positive
     patience: Positive
+    watch: Literal["loss", "mcc"]
+    simplest: bool
     seed: int
+    lesson: Lesson
+    trainer: Trainer
 
 
 class Export(Section):

@@ -10,7 +10,7 @@ from pipeline.params import Backbone, Train
 
 if TYPE_CHECKING:
     from pipeline.train.fit import Fitted
-    from pipeline.train.views import Labels, Numbers
+    from pipeline.train.views import Numbers, Views
 
 
 def run(params: Train, backbone: Backbone, assemble: Path, out: Path) -> None:
@@ -26,16 +26,17 @@ def run(params: Train, backbone: Backbone, assemble: Path, out: Path) -> None:
     _write(out / "metrics.json", figures)
     history = pl.DataFrame(fitted.history)
     history.write_csv(out / "history.csv", float_precision=6)
-    _draw(history, fitted.decay, dev.labels, p, out)
+    _draw(history, fitted, dev, p, out)
     _write(out / "summary.json", _summary(learned.frame, fitted, figures))
 
 
-def _draw(history: pl.DataFrame, decay: float, labels: "Labels", p: "Numbers", out: Path) -> None:
+def _draw(history: pl.DataFrame, fitted: "Fitted", dev: "Views", p: "Numbers", out: Path) -> None:
     from pipeline.train import plots
 
-    plots.loss(history, decay, out / "loss.png")
-    plots.roc(labels, p, out / "roc.png")
-    plots.reliability(labels, p, out / "reliability.png")
+    plots.loss(history, fitted.setting, out / "loss.png")
+    plots.roc(dev.labels, p, out / "roc.png")
+    plots.reliability(dev.labels, p, out / "reliability.png")
+    plots.embedding(dev.vectors, dev.labels, p, out / "embedding.png")
 
 
 def _write(file: Path, figures: dict[str, Any]) -> None:
@@ -44,5 +45,10 @@ def _write(file: Path, figures: dict[str, Any]) -> None:
 
 def _summary(learned: pl.DataFrame, fitted: "Fitted", figures: dict[str, Any]) -> dict[str, Any]:
     told = ("expected_reward", "balanced_accuracy", "auc")
-    counts = {"train": learned["image"].n_unique(), "dev": figures["images"], "epochs": fitted.epochs}
+    counts: dict[str, Any] = {
+        "train": learned["image"].n_unique(),
+        "dev": figures["images"],
+        "epochs": fitted.epochs,
+    }
+    counts |= {"head": fitted.setting.kind, "weight decay": fitted.setting.decay}
     return counts | {f"dev {name.replace('_', ' ')}": figures[name] for name in told}

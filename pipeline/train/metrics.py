@@ -87,12 +87,13 @@ def _slices(frame: pl.DataFrame) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         yield tag, frame["tags"].list.contains(tag).fill_null(False).to_numpy()
     for source in sorted(frame["source"].unique()):
         yield f"source {source}", (frame["source"] == source).to_numpy()
-    levels = np.array([_level(image, view) for image, view in frame.select("image", "view").iter_rows()])
+    levels = np.array([level_of(image, view) for image, view in frame.select("image", "view").iter_rows()])
     for level in sorted(set(levels) - {-1}):
         yield f"level {level}", levels == level
 
 
-def _level(image: str, view: str) -> int:
+def level_of(image: str, view: str) -> int:
+    """The challenge level of a view; -1 where its profile has none."""
     return challenge.level_of(challenge.seed_of(image, view)) if view.startswith("2026-01/") else -1
 
 

@@ -27,6 +27,12 @@ class Views:
         return self.frame["label"].to_numpy()
 
     @property
+    def shares(self) -> Numbers:
+        """Sum to 1; an image's views share its weight."""
+        share = pl.col("weight") / pl.len().over("image")
+        return self.frame.select(share / share.sum()).to_series().to_numpy()
+
+    @property
     def weights(self) -> Numbers:
         """Sum to 1, half of it on each class, as in the challenges; an image's views share its weight."""
         share = pl.col("weight") / pl.len().over("image")

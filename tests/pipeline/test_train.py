@@ -12,13 +12,14 @@ import polars as pl
 import pytest
 
 from inference_runtime.errors import Fixable
-from pipeline import classifier, samples, train
+from pipeline import classifier, params, samples, train
 from pipeline.classifier import Head
-from pipeline.params import Backbone, Train
+from pipeline.params import Backbone
 from pipeline.train import calibration, fit, folds, metrics, views
 from pipeline.train.views import Views
 
-PARAMS = Train(views=2, folds=3, weight_decays=(0.03, 0.3, 3.0), epochs=30, patience=8, seed=72)
+SHIPPED = params.load(Path(__file__).parents[2] / "params.yaml").train
+PARAMS = SHIPPED.model_copy(update={"views": 2, "folds": 3, "weight_decays": (0.03, 0.3, 3.0), "epochs": 30})
 
 
 @pytest.fixture
@@ -55,6 +56,7 @@ def rewrite(assemble: Path, *changes: pl.Expr) -> None:
 def test_a_head_learns_and_files_its_papers(assemble: Path, tiny: Backbone, rooms: Path) -> None:
     out = run(assemble, tiny, rooms / "out")
     assert sorted(file.name for file in out.iterdir()) == [
+        "embedding.png",
         "head.safetensors",
         "history.csv",
         "loss.png",
@@ -218,7 +220,7 @@ def test_as_good_as_plain_logistic_regression() -> None:
 
 def test_noise_gets_the_strongest_decay() -> None:
     """Judged on unseen families, a head that fits nothing real is not rewarded for its memory."""
-    assert fit.fit(synthetic(60, 200, 0.0, 3), PARAMS).decay == max(PARAMS.weight_decays)
+    assert fit.fit(synthetic(60, 200, 0.0, 3), PARAMS).setting.decay == max(PARAMS.weight_decays)
 
 
 def test_no_fold_divides_a_family_and_each_holds_both_labels() -> None:
