@@ -26,6 +26,9 @@ ABOUT = {
     "publish": "push a bundle that passed to the hub",
 }
 
+# Stages that can tell beforehand what they would do.
+PREVIEWED = ("synthesize",)
+
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
@@ -77,10 +80,16 @@ def _add_stage(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", 
     command.add_argument(
         "--artifacts", type=Path, default=Path("artifacts"), help="folder the stages meet in (%(default)s)"
     )
-    command.set_defaults(do=_run_stage)
+    if stage in PREVIEWED:
+        about = "say what would be done and what it would cost, and do nothing"
+        command.add_argument("--dry-run", action="store_true", help=about)
+    command.set_defaults(do=_run_stage, dry_run=False)
 
 
 def _run_stage(arguments: argparse.Namespace) -> None:
+    if arguments.dry_run:
+        lines = stages.preview(arguments.command, params.load(arguments.params), arguments.artifacts)
+        return print(*lines, sep="\n")
     stages.run(arguments.command, params.load(arguments.params), arguments.artifacts)
 
 

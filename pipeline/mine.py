@@ -26,6 +26,7 @@ def run(params: Mine, backbone: Backbone, people: People, fresh: Fresh, pull: Pa
     wrong = mistakes(learned, params.mistakes)
     cases = pl.concat([samples.conform(part, samples.MINED) for part in (unsure, blind, wrong)])
     samples.write(cases, out)
+    samples.keep(slices(answered.filter(pl.col("label").is_not_null())), out / "slices.parquet")
     summary = {"waiting": waiting.height} | dict(cases.group_by("reason").len().sort("reason").iter_rows())
     (out / "summary.json").write_text(json.dumps(summary))
     _show(cases, people)
@@ -84,6 +85,15 @@ def mistakes(labelled: pl.DataFrame, count: int) -> pl.DataFrame:
     """What the runtime answered wrongly, by people's word; the latest first."""
     wrong = labelled.with_columns(score=(pl.col("p") - pl.col("label")).abs()).filter(pl.col("score") >= 0.5)
     return _because(wrong.sort("at", "image", descending=[True, False]).head(count), "mistake", 1.0)
+
+
+def slices(labelled: pl.DataFrame) -> pl.DataFrame:
+    """Of each tag how many labelled pictures were answered, and how many wrongly; no tag stands for all."""
+    judged = labelled.with_columns(wrong=((pl.col("p") > 0.5) != (pl.col("label") == 1)).cast(pl.Int64))
+    counts = (pl.len().cast(pl.Int64).alias("answered"), pl.col("wrong").sum())
+    by_tag = judged.explode("tags").rename({"tags": "tag"}).drop_nulls("tag").group_by("tag").agg(counts)
+    everything = judged.select(pl.lit(None, dtype=pl.String).alias("tag"), *counts)
+    return pl.concat([samples.conform(part, samples.SLICES) for part in (by_tag, everything)]).sort("tag")
 
 
 def _because(cases: pl.DataFrame, reason: str, probability: float) -> pl.DataFrame:

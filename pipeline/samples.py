@@ -29,7 +29,17 @@ PULLED: dict[str, Any] = {
 SAID: dict[str, Any] = {key: PULLED[key] for key in ("image", "label", "labeler", "labelled_at")}
 TAGGED: dict[str, Any] = {key: PULLED[key] for key in ("image", "tags")}
 MINED = PULLED | {"reason": pl.String, "score": pl.Float64, "probability": pl.Float64}
-PAINTED = PULLED | {"parent": pl.String, "seed": pl.Int64}
+# Where a painted picture came from, complete: the case, how it was asked for, who painted it, at what cost.
+PAINTED = PULLED | {
+    "parent": pl.String,
+    "seed": pl.Int64,
+    "mode": pl.String,
+    "prompt": pl.String,
+    "model": pl.String,
+    "revision": pl.String,
+    "usd": pl.Float64,
+}
+SLICES: dict[str, Any] = {"tag": pl.String, "answered": pl.Int64, "wrong": pl.Int64}
 ASSEMBLED = PAINTED | {"reason": pl.String, "split": pl.String, "weight": pl.Float64}
 
 

@@ -19,22 +19,26 @@ def function(stage: str) -> Callable[..., None]:
 
 def sections(stage: str) -> list[str]:
     """Sections of params.yaml the stage receives; `params` is its own."""
-    wanted = _annotated(stage, Section)
+    wanted = _annotated(function(stage), Section)
     return [stage if name == "params" else name for name in wanted]
 
 
 def inputs(stage: str) -> list[str]:
     """Stages whose folders it reads."""
-    return [name for name in _annotated(stage, Path) if name != "out"]
+    return _folders(function(stage))
 
 
 def run(stage: str, params: Params, artifacts: Path) -> None:
     """Runs one stage; its folder changes only if the stage ends well."""
-    given: dict[str, Section | Path] = {name: refuse_absent(artifacts / name) for name in inputs(stage)}
-    for argument in _annotated(stage, Section):
-        given[argument] = getattr(params, stage if argument == "params" else argument)
+    given = _given(function(stage), stage, params, artifacts)
     with drafts.folder(artifacts / stage) as draft:
         function(stage)(**given, out=draft)
+
+
+def preview(stage: str, params: Params, artifacts: Path) -> list[str]:
+    """What the stage would do, in lines for a person; nothing is done."""
+    look: Callable[..., list[str]] = importlib.import_module(f"pipeline.{stage}").preview
+    return look(**_given(look, stage, params, artifacts))
 
 
 def refuse_absent(folder: Path) -> Path:
@@ -43,6 +47,19 @@ def refuse_absent(folder: Path) -> Path:
     return folder
 
 
-def _annotated(stage: str, kind: type) -> list[str]:
-    signature = inspect.signature(function(stage), eval_str=True)
+def _given(
+    call: Callable[..., object], stage: str, params: Params, artifacts: Path
+) -> dict[str, Section | Path]:
+    folders: dict[str, Section | Path] = {name: refuse_absent(artifacts / name) for name in _folders(call)}
+    for argument in _annotated(call, Section):
+        folders[argument] = getattr(params, stage if argument == "params" else argument)
+    return folders
+
+
+def _folders(call: Callable[..., object]) -> list[str]:
+    return [name for name in _annotated(call, Path) if name != "out"]
+
+
+def _annotated(call: Callable[..., object], kind: type) -> list[str]:
+    signature = inspect.signature(call, eval_str=True)
     return [name for name, p in signature.parameters.items() if issubclass(p.annotation, kind)]

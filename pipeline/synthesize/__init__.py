@@ -1,90 +1,93 @@
 """Paints variations of hard cases, both with and without roadwork, and drops the bad ones."""
 
 import json
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 
-import cv2
-import numpy as np
 import polars as pl
 
 from inference_runtime import preprocess
-from pipeline import challenge, images, samples
-from pipeline.params import Synthesize
-from pipeline.progress import Progress
-from pipeline.synthesize.order import Order, Painter
+from pipeline import images, samples
+from pipeline.params import Backbone, Synthesize
+from pipeline.synthesize import captions, filter, painters, plan, sheet
+from pipeline.synthesize.books import Books, Entry, place
+from pipeline.synthesize.easel import Easel, Work
+from pipeline.synthesize.order import Order
 
 PROFILE = "2026-01"
-DROPPED = {"image": pl.String, "parent": pl.String, "reason": pl.String}
-# What went wrong teaches most; what was drawn blindly was not hard at all.
-ORDER = ("mistake", "margin")
-DARK = 60.0  # mean grey level under which a street is lit by lamps, not by the sky
+DROPPED = samples.PAINTED | {"declined": pl.String}
 
 
-def run(params: Synthesize, mine: Path, out: Path) -> None:
-    orders = list(ordered(samples.read(mine), params))
-    paint = painter(params)
-    kept, dropped = [], []
-    for order in Progress(orders, "synthesize: pictures painted"):
-        data = paint(order)
-        if fault := faulty(data, params):
-            dropped.append({"image": images.name(data), "parent": order.case, "reason": fault})
-        else:
-            kept.append(_row(order, data, params.painter))
-    samples.write(
-        samples.frame(kept, samples.PAINTED).unique("image", keep="first", maintain_order=True), out
+def run(params: Synthesize, backbone: Backbone, pull: Path, mine: Path, out: Path) -> None:
+    with Books(place()) as books:
+        easel = Easel(planned(params, mine), params, books)
+        work = easel.work()
+        spent = easel.spent()
+    painted = samples.frame([_row(*done) for done in work.done.items() if done[1].image], samples.PAINTED)
+    painted = painted.unique("image", keep="first", maintain_order=True)
+    reasons = filter.judge(painted, samples.read(pull), params.filter, backbone)
+    judged = painted.with_columns(declined=pl.Series(reasons, dtype=pl.String))
+    kept, dropped = (
+        judged.filter(pl.col("declined").is_null()),
+        judged.filter(pl.col("declined").is_not_null()),
     )
-    samples.write(samples.frame(dropped, DROPPED), out, "dropped.parquet")
-    (out / "summary.json").write_text(json.dumps({"painted": len(kept), "dropped": len(dropped)}))
+    samples.write(kept.drop("declined"), out)
+    samples.write(pl.concat([dropped, _refused(work)]), out, "dropped.parquet")
+    sheet.write(out / "sheet.html", kept, dropped)
+    (out / "summary.json").write_text(json.dumps(_summary(kept, work, dropped, spent)))
 
 
-def ordered(cases: pl.DataFrame, params: Synthesize) -> Iterator[Order]:
-    """Round the hard cases, worst first, each with and then without roadwork, until the budget is spent."""
-    rank = pl.col("reason").replace_strict(list(ORDER), [0, 1], default=2, return_dtype=pl.Int8)
-    hard = cases.with_columns(rank=rank).filter(pl.col("rank") < 2)
-    rows = hard.sort(["rank", "score", "image"], descending=[False, True, False]).rows(named=True)
-    for number in range(params.images if rows else 0):
-        row, turn = rows[number // 2 % len(rows)], number // 2 // len(rows)
-        label = number % 2
-        seed = challenge.seed_of(row["image"], f"paint/{params.seed}/{turn}/{label}") % 2**31
-        yield Order(row["image"], row["family"], label, tuple(row["tags"]) or seen(row["image"]), seed)
+def planned(params: Synthesize, mine: Path) -> list[Order]:
+    modes = {name: painters.painter(name, params).modes for name in params.painters}
+    slices = samples.read(mine, "slices.parquet")
+    return plan.orders(samples.read(mine), slices, params, modes, captions.caption(params.captions))
 
 
-def seen(image: str) -> tuple[str, ...]:
-    """Conditions that can be told from the picture alone, for a case nobody has tagged."""
-    grey = cv2.cvtColor(preprocess.decode(images.read(image)), cv2.COLOR_RGB2GRAY)
-    return ("night",) if float(grey.mean()) < DARK else ()
+def preview(params: Synthesize, mine: Path) -> list[str]:
+    """What would be painted tonight, and what it would cost at the most."""
+    orders = planned(params, mine)
+    with Books(place()) as books:
+        waiting = set(Easel(orders, params, books).waiting())
+    lines = [f"{len(orders)} pictures, {len(orders) - len(waiting)} of them painted already"]
+    for name in params.painters:
+        theirs = [order for order in orders if order.painter == name and order in waiting]
+        usd = sum(map(painters.painter(name, params).price, theirs))
+        modes = ", ".join(f"{count} {mode}" for mode, count in Counter(o.mode for o in theirs).items())
+        lines.append(f"{name}: {len(theirs)} to paint ({modes or 'none'}), at most {usd:.2f} USD")
+        lines += [f"  {order.mode} {order.label} {' '.join(order.tags)}: {order.prompt}" for order in theirs]
+    return [*lines, f"budget: {params.images} pictures, {params.seconds} s, {params.usd:.2f} USD"]
 
 
-def painter(params: Synthesize) -> Painter:
-    match params.painter:
-        case "procedural":
-            from pipeline.synthesize import procedural
-
-            return procedural.paint_order
-        case unknown:
-            assert_never(unknown)
+def _refused(work: Work) -> pl.DataFrame:
+    rows = [{**_row(order, entry), "declined": entry.declined} for order, entry in work.done.items()]
+    return samples.frame([row for row in rows if row["declined"]], DROPPED)
 
 
-def faulty(data: bytes, params: Synthesize) -> str | None:
-    grey = cv2.cvtColor(preprocess.decode(data), cv2.COLOR_RGB2GRAY)
-    contrast = float(np.std(grey))
-    return f"blank: contrast {contrast:.1f}" if contrast < params.min_contrast else None
-
-
-def _row(order: Order, data: bytes, source: str) -> dict[str, Any]:
-    picture = images.admit(data)
+def _row(order: Order, entry: Entry) -> dict[str, Any]:
+    size = preprocess.decode(images.read(entry.image)).shape[1::-1] if entry.image else (None, None)
     return {
-        "image": picture.image,
-        "source": source,
+        "image": entry.image,
+        "source": order.painter,
         "family": order.family,
         "parent": order.case,
         "profile": PROFILE,
-        "width": picture.width,
-        "height": picture.height,
+        "width": size[0],
+        "height": size[1],
         "label": order.label,
-        "labeler": source,
+        "labeler": order.painter,
         "tags": sorted(order.tags),
         "seed": order.seed,
+        "mode": order.mode,
+        "prompt": entry.prompt,
+        "model": entry.model,
+        "revision": entry.revision,
+        "usd": entry.usd,
     }
+
+
+def _summary(kept: pl.DataFrame, work: Work, dropped: pl.DataFrame, usd: float) -> dict[str, Any]:
+    summary: dict[str, Any] = {"painted": kept.height, "dropped": dropped.height}
+    if usd:
+        summary["usd"] = round(usd, 4)
+    return summary | {f"{name} stopped": why for name, why in work.left.items()}

@@ -30,7 +30,7 @@ def test_the_shipped_file_is_valid() -> None:
         ("mine.cases", "many", r"params\.yaml: mine\.cases: .*integer.*, not 'many'"),
         ("mine.cases", 2.5, r"params\.yaml: mine\.cases: .*integer.*2\.5"),
         ("mine.random", 1.5, r"params\.yaml: mine\.random: .*less than or equal to 1.*1\.5"),
-        ("synthesize.painter", "dali", r"params\.yaml: synthesize\.painter: .*'procedural'.*'dali'"),
+        ("synthesize.painters", ["dali"], r"params\.yaml: synthesize\.painters\.0: .*'procedural'.*'dali'"),
         ("publish.name", "road.work", r"params\.yaml: publish\.name: .*pattern.*road\.work"),
     ],
 )
