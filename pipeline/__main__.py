@@ -89,7 +89,8 @@ def _add_stage(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", 
 def _run_stage(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         lines = stages.preview(arguments.command, params.load(arguments.params), arguments.artifacts)
-        return print(*lines, sep="\n")
+        print(*lines, sep="\n")
+        return
     stages.run(arguments.command, params.load(arguments.params), arguments.artifacts)
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from inference_runtime.errors import ImageError
+from inference_runtime.errors import Fixable, ImageError
 from pipeline import images
 from pipeline.params import PainterName, Synthesize
 from pipeline.progress import Progress, say
@@ -69,7 +69,7 @@ class Easel:
             answers = painter.paint(orders)
         except PainterSilent:
             raise  # it may have been paid for what never came
-        except PainterDown:
+        except Fixable:
             self._books.refund(asked)
             raise
         for number, order, answer in zip(asked, orders, answers, strict=True):

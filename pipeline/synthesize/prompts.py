@@ -69,12 +69,12 @@ def prompt(label: int, tags: Collection[str], seed: int, caption: str | None = N
     """The prompt and the negative prompt; the same arguments give the same words."""
     rng = np.random.default_rng((seed, 3))
     region = "eu" if "eu" in tags else "us" if "us" in tags else _one(rng, tuple(PLACES))
+    # What matters most comes first: CLIP reads 77 tokens and no more.
     parts = [
-        f"{_one(rng, CAMERAS)} of {caption or _one(rng, PLACES[region])}",
         _roadwork(rng, region, tags) if label else NO_ROADWORK,
         *([_one(rng, NEAR_MISSES)] if "near-miss" in tags or (not label and rng.random() < 0.5) else []),
         *(words for table in (LIGHT, WEATHER, FLAWS) for tag, words in table.items() if tag in tags),
-        "realistic, unedited photograph",
+        f"{_one(rng, CAMERAS)} of {caption or _one(rng, PLACES[region])}",
     ]
     return ", ".join(parts), NEGATIVE if label else WITHOUT
 

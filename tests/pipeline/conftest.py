@@ -90,8 +90,9 @@ def tiny(dinov3: Path) -> Backbone:
 
 @pytest.fixture
 def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Images and features live under the test's own folder."""
+    """Images, features and paintings live under the test's own folder."""
     monkeypatch.setenv("IMAGES", str(tmp_path / "images"))
+    monkeypatch.setenv("PAINTINGS", str(tmp_path / "paintings.sqlite"))
     monkeypatch.setenv("FEATURES", str(tmp_path / "features"))
     return tmp_path
 

@@ -68,7 +68,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
 class Forks:
     def __init__(self) -> None:
         environment = {
-            name: value for name, value in os.environ.items() if name not in ("IMAGES", "FEATURES")
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("IMAGES", "FEATURES", "PAINTINGS")
         }
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("forks.py"))],

@@ -5,6 +5,9 @@ from typing import assert_never
 from pipeline.params import PainterName, Synthesize
 from pipeline.synthesize.order import Painter
 
+# How a painter is asked, and what for; a new price list paints nothing anew.
+BESIDES = {"attempts", "batch", "offload", "prices", "timeout", "url", "usd"}
+
 
 def painter(name: PainterName, params: Synthesize) -> Painter:
     match name:
@@ -34,4 +37,4 @@ def painter(name: PainterName, params: Synthesize) -> Painter:
 
 def settings(name: PainterName, params: Synthesize) -> str:
     """What decides a painting besides its order."""
-    return "" if name == "procedural" else str(getattr(params, name).model_dump_json())
+    return "" if name == "procedural" else str(getattr(params, name).model_dump_json(exclude=BESIDES))

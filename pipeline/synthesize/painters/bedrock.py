@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -22,6 +23,17 @@ REFUSED = {
     "ResourceNotFoundException",
     "UnrecognizedClientException",
 }
+BUSY = {
+    "ThrottlingException",
+    "InternalServerException",
+    "ServiceUnavailableException",
+    "ModelNotReadyException",
+}
+PATIENCE = 0.25  # seconds; doubled from try to try
+
+
+class Busy(PainterDown):
+    """Turned away before anything was painted."""
 
 
 class Bedrock:
@@ -47,7 +59,7 @@ class Bedrock:
         return str(getattr(self._settings, order.mode))
 
     def _painted(self, order: Order) -> Painting | Declined:
-        said = self._invoke(self._model(order), self._body(order))
+        said = self._patiently(self._model(order), json.dumps(self._body(order)))
         usd = self.price(order)
         if reason := next(filter(None, said.get("finish_reasons") or []), None):
             return Declined(f"moderated: {reason}", usd)
@@ -74,11 +86,20 @@ class Bedrock:
             case _:
                 return shared | {"search_prompt": ROADWORK}
 
-    def _invoke(self, model: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _patiently(self, model: str, body: str) -> dict[str, Any]:
+        """Asks again what was turned away at the door; boto3 would repeat lost answers, and pay twice."""
+        for attempt in range(1, self._settings.attempts):
+            try:
+                return self._invoke(model, body)
+            except Busy:
+                time.sleep(PATIENCE * 2**attempt)
+        return self._invoke(model, body)
+
+    def _invoke(self, model: str, body: str) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ReadTimeoutError
 
         try:
-            answer = self._client.invoke_model(modelId=model, body=json.dumps(body))
+            answer = self._client.invoke_model(modelId=model, body=body)
             return dict(json.loads(answer["body"].read()))
         except ClientError as error:
             raise _complaint(model, error.response["Error"]) from None
@@ -97,15 +118,20 @@ class Bedrock:
         from botocore.config import Config
 
         settings = self._settings
-        tries = {"mode": "standard", "total_max_attempts": settings.attempts}
-        waits = Config(region_name=settings.region, retries=tries, read_timeout=settings.timeout)
-        return boto3.client("bedrock-runtime", config=waits)
+        once = {"total_max_attempts": 1}
+        waits = Config(region_name=settings.region, retries=once, read_timeout=settings.timeout)
+        return boto3.session.Session().client("bedrock-runtime", config=waits)
 
 
 def _complaint(model: str, error: dict[str, str]) -> Fixable:
     """A refusal is the operator's to mend; all else passes by itself."""
     line = f"bedrock: {model}: {error.get('Code')}: {error.get('Message')}"
-    return Fixable(line) if error.get("Code") in REFUSED else PainterDown(line)
+    match error.get("Code"):
+        case code if code in REFUSED:
+            return Fixable(line)
+        case code if code in BUSY:
+            return Busy(line)
+    return PainterDown(line)
 
 
 def _base64(data: bytes) -> str:

@@ -18,8 +18,9 @@ class Cosmos:
     modes: frozenset[Mode] = frozenset({"image"})
     batch = 1
 
-    def __init__(self, settings: params.Cosmos) -> None:
-        self._settings = settings
+    def __init__(self, settings: params.Cosmos, guardrail: Any = None) -> None:
+        """NVIDIA's guardrail watches over the model unless another one is given, as its licence demands."""
+        self._settings, self._guardrail = settings, guardrail
 
     def price(self, order: Order) -> float:
         return 0.0
@@ -36,6 +37,7 @@ class Cosmos:
             # One frame is a video of length one, with none before it to go on from.
             controls=[frames.edges(case)],
             num_frames=1,
+            num_frames_per_chunk=1,
             num_ar_conditional_frames=0,
             prompt=order.prompt,
             negative_prompt=order.negative,
@@ -61,15 +63,17 @@ class Cosmos:
             revision=settings.control_revision,
             # A folder of one's own holds it beside the rest; on the hub it is a revision by itself.
             subfolder="controlnet" if Path(settings.model).is_dir() else None,
-            torch_dtype=kind,
+            dtype=kind,
         )
+        guardrail = {"safety_checker": self._guardrail} if self._guardrail else {}
         pipeline = loaded(
             Cosmos2_5_TransferPipeline,
             settings.model,
             "cosmos",
             revision=settings.revision,
             controlnet=control,
-            torch_dtype=kind,
+            dtype=kind,
             use_safetensors=True,
+            **guardrail,
         )
         return placed(pipeline, device, settings.offload)

@@ -77,7 +77,7 @@ class Service:
     def _http(self) -> PoolManager:
         # Only what says "not now" is asked again: a request that was read may have been painted.
         tries = Retry(
-            total=4, read=False, allowed_methods=None, status_forcelist=BUSY, backoff_factor=0.5,
+            total=3, read=False, allowed_methods=None, status_forcelist=BUSY, backoff_factor=0.5,
             raise_on_status=False,
         )  # fmt: skip
         return PoolManager(retries=tries)

@@ -6,10 +6,15 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
+from PIL import Image, ImageFilter
+
 from inference_runtime.errors import Fixable
 from pipeline import params
 from pipeline.synthesize import frames
 from pipeline.synthesize.order import Declined, Mode, Order, Painting
+
+# Pixels over which a patch fades into its case.
+SEAM = 4
 
 
 class Sdxl:
@@ -51,25 +56,32 @@ class Sdxl:
         mask = frames.spot(case.width, case.height, order.seed) if mode == "add" else frames.orange(case)
         if mask is None:
             return [Declined("nothing in the case looks like roadwork, so nothing can be taken out", 0.0)]
-        return self._run(self._inpaint, [order], image=case, mask_image=mask, strength=0.99)
+        made = self._pictures(self._inpaint, [order], image=case, mask_image=mask, strength=0.99)[0]
+        # Outside the mask the case itself: a trip through the VAE would leave its mark on every pixel.
+        return [self._painting(Image.composite(made, case, mask.filter(ImageFilter.GaussianBlur(SEAM))))]
 
     def _run(self, pipeline: Any, orders: Sequence[Order], **given: Any) -> list[Painting | Declined]:
+        return [self._painting(one) for one in self._pictures(pipeline, orders, **given)]
+
+    def _painting(self, picture: Image.Image) -> Painting:
+        return Painting(frames.jpeg(picture), self._settings.model, self._settings.revision, 0.0)
+
+    def _pictures(self, pipeline: Any, orders: Sequence[Order], **given: Any) -> list[Image.Image]:
         import torch
 
         # One generator each, on the CPU: a painting does not depend on its neighbours or on the device.
         dice = [torch.Generator("cpu").manual_seed(order.seed) for order in orders]
-        pictures = pipeline(
+        made = pipeline(
             prompt=[order.prompt for order in orders],
             negative_prompt=[order.negative for order in orders],
             num_inference_steps=self._settings.steps,
             guidance_scale=self._settings.guidance,
             generator=dice,
             **given,
-        ).images
-        settings = self._settings
-        return [Painting(frames.jpeg(one), settings.model, settings.revision, 0.0) for one in pictures]
+        )
+        return list(made.images)
 
-    def _cases(self, orders: Sequence[Order]) -> list[Any]:
+    def _cases(self, orders: Sequence[Order]) -> list[Image.Image]:
         return [frames.case(order.case, self._settings.width, self._settings.height) for order in orders]
 
     @cached_property
@@ -97,7 +109,7 @@ def _pipeline(settings: params.Sdxl) -> Any:
     # Half precision has no fast path on a CPU, and overflows in this VAE without one.
     kind = torch.float32 if device == "cpu" else torch.float16
     half = {"variant": "fp16"} if kind == torch.float16 else {}
-    given = {"revision": settings.revision, "torch_dtype": kind, "use_safetensors": True}
+    given = {"revision": settings.revision, "dtype": kind, "use_safetensors": True}
     pipeline = loaded(StableDiffusionXLPipeline, settings.model, "sdxl", **given, **half)
     if settings.lora:
         pipeline.load_lora_weights(settings.lora)
@@ -105,6 +117,9 @@ def _pipeline(settings: params.Sdxl) -> Any:
 
 
 def loaded(kind: Any, model: str, section: str, **given: Any) -> Any:
+    from diffusers.utils import logging
+
+    logging.disable_progress_bar()
     try:
         return kind.from_pretrained(model, **given)
     except (OSError, ValueError) as error:
