@@ -85,7 +85,11 @@ def main() -> None:
 def campaigns(folder: Path, seeds: int, size: Size) -> list[dict[str, Any]]:
     """Each arm and seed in a process and a working folder of its own, as many at once as there are cores."""
     # Pictures and vectors lie in one place: what one arm has seen is not computed again by the other.
-    os.environ |= {"IMAGES": str(folder / "images"), "FEATURES": str(folder / "features")}
+    os.environ |= {
+        "IMAGES": str(folder / "images"),
+        "FEATURES": str(folder / "features"),
+        "PAINTINGS": str(folder / "paintings.sqlite"),
+    }
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         juries = list(pool.map(Jury.of, range(seeds), repeat(size.jury)))
         told = [
