@@ -61,9 +61,8 @@ class Predictor:
 
     def prepare(self, data: bytes, image: str) -> Prepared:
         """`image` is the name of `data`: the sha256 of its bytes."""
-        picture = preprocess.picture(data)
-        pixels = preprocess.squash(picture, self.spec)
-        return Prepared(image, picture.width, picture.height, pixels, self.spec)
+        pixels, (width, height) = preprocess.look(data, self.spec)
+        return Prepared(image, width, height, pixels, self.spec)
 
     def answer(self, prepared: Prepared) -> Answer:
         logits = self._engine.logits(prepared.pixels[None])

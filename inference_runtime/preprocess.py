@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from inference_runtime.errors import BundleError, ImageError
 
 Pixels = NDArray[np.uint8]
 
-VERSION = 1
+VERSION = 2
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 8192
 
@@ -46,6 +47,10 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+SIDEWAYS = tuple(UPRIGHT[orientation] for orientation in (5, 6, 7, 8))
+
+
+Size = tuple[int, int]  # width, height
 
 
 @dataclass(frozen=True)
@@ -75,30 +80,71 @@ def decode(data: bytes) -> Pixels:
 
 def resize(pixels: Pixels, spec: Preprocess) -> Pixels:
     """The whole frame squashed onto the model's size; the same pixels when it is that size already."""
-    return squash(Image.fromarray(pixels), spec)
+    return _squashed(Image.fromarray(pixels), spec)
 
 
 def prepare(data: bytes, spec: Preprocess) -> Pixels:
-    """Equal to `resize(decode(data), spec)`, without the copy in between."""
-    return squash(picture(data), spec)
+    """What a model of this size looks at."""
+    return look(data, spec)[0]
 
 
-def squash(picture: Image.Image, spec: Preprocess) -> Pixels:
-    """`resize` for a picture that is no array yet."""
+def look(data: bytes, spec: Preprocess) -> tuple[Pixels, Size]:
+    """`prepare`, and the size that the upright picture has.
+
+    A JPEG is decoded no larger than needed (a half, a quarter or an eighth of it, by the scaled inverse
+    DCT), which halves the time and changes photographs by less than one grey level in the mean. Of all other
+    pictures it makes exactly `resize(decode(data), spec)`.
+    """
+    shown, size = _decoded(data, (spec.width, spec.height))
+    return _squashed(shown, spec), size
+
+
+def picture(data: bytes) -> Image.Image:
+    """The whole picture upright and in RGB; ImageError says what is wrong with the bytes."""
+    return _decoded(data, None)[0]
+
+
+def _squashed(picture: Image.Image, spec: Preprocess) -> Pixels:
     # A whole-number box reduction first, to no less than twice the target: half the time on a 1080p frame.
     size = (spec.width, spec.height)
     return np.array(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
-def picture(data: bytes) -> Image.Image:
-    """The picture upright and in RGB; ImageError says what is wrong with the bytes."""
+def _decoded(data: bytes, least: Size | None) -> tuple[Image.Image, Size]:
+    """The picture, no smaller than `least` where it can be scaled, and the size that it has in truth."""
     with _opened(data) as image:
         _refuse_large(image)
         try:
+            if isinstance(image, JpegImageFile):
+                return _decoded_jpeg(image, least, len(data))
             image.load()
-            return _rgb(_upright(image))
+            whole = _rgb(_upright(image, _turn(image)))
+            return whole, whole.size
         except BROKEN as error:
             raise ImageError(f"image: broken or truncated {image.format} ({_line(error)})") from error
+
+
+def _decoded_jpeg(image: JpegImageFile, least: Size | None, length: int) -> tuple[Image.Image, Size]:
+    turn = _turn(image)
+    size = _turned(image.size, turn)
+    if least:
+        image.draft(None, _turned(least, turn))
+    # All bytes at once: Pillow would hand them over in pieces, and copy what is left of each.
+    image.decodermaxblock = length
+    image.load()
+    return _rgb(_upright(image, turn)), size
+
+
+def _turned(size: Size, turn: Image.Transpose | None) -> Size:
+    return size[::-1] if turn in SIDEWAYS else size
+
+
+def _upright(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    return image if turn is None else image.transpose(turn)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    return UPRIGHT.get(_orientation(image))
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -119,11 +165,6 @@ def _refuse_large(image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
         size = f"{image.width}x{image.height}"
         raise ImageError(f"image: too large, {size} is over {MAX_PIXELS // 1_000_000} megapixels")
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    turn = UPRIGHT.get(_orientation(image))
-    return image if turn is None else image.transpose(turn)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -51,14 +51,18 @@ def look(image: str, names: Sequence[str], spec: Preprocess) -> list[Pixels]:
     """The named views as the model meets them: after the challenge, the wire's JPEG, the preprocessing."""
     data = _read(image)
     try:
-        frame = preprocess.decode(data)
+        return [preprocess.prepare(received, spec) for received in _received(data, image, names)]
     except ImageError as error:
         raise Fixable(f"{images.path(image)}: {error}; delete it and run `python -m pipeline pull`") from None
-    return [preprocess.resize(_received(frame, image, name), spec) for name in names]
 
 
-def _received(frame: Pixels, image: str, name: str) -> Pixels:
-    return frame if name.startswith(AS_SENT) else preprocess.decode(sent(frame, image, name))
+def _received(data: bytes, image: str, names: Sequence[str]) -> Iterator[bytes]:
+    """The bytes of each view as a runtime receives them; the frame is decoded once, and only for views."""
+    if all(name.startswith(AS_SENT) for name in names):
+        yield from [data] * len(names)
+    else:
+        frame = preprocess.decode(data)
+        yield from (data if name.startswith(AS_SENT) else sent(frame, image, name) for name in names)
 
 
 def embed(rows: pl.DataFrame, views: int, backbone: Backbone) -> tuple[Vectors, pl.DataFrame]:

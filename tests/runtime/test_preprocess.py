@@ -200,12 +200,59 @@ def test_mutations_are_pictures_or_refused(kind: str) -> None:
     assert refused > 0
 
 
-def test_prepare_is_resize_of_decode() -> None:
-    for size in ((640, 360), (47, 31), (48, 32), (1, 1), (3000, 10)):
-        data = saved(scene(*size), "JPEG")
-        assert np.array_equal(
-            preprocess.prepare(data, SPEC), preprocess.resize(preprocess.decode(data), SPEC)
-        )
+SIZES = ((640, 360), (47, 31), (48, 32), (1, 1), (3000, 10), (97, 65))
+
+
+def whole(data: bytes) -> Pixels:
+    return preprocess.resize(preprocess.decode(data), SPEC)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_prepare_is_resize_of_decode(kind: str) -> None:
+    for size in SIZES:
+        data = saved(scene(*size), kind)
+        assert np.array_equal(preprocess.prepare(data, SPEC), whole(data))
+
+
+def test_a_jpeg_is_decoded_no_larger_than_needed_and_looks_the_same() -> None:
+    for size in (*SIZES, (1920, 1080), (448, 300)):
+        data = saved(photo(*size), "JPEG")
+        assert_as_if_whole(data, size)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_jpeg_is_scaled_by_its_own_sides(orientation: int) -> None:
+    """90 x 300 is far too narrow to be halved when it lies on its side, and a quarter of 300 x 400 is not."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for size in ((90, 300), (300, 90), (300, 400), (400, 300)):
+        data = saved(photo(*size), "JPEG", exif=exif.tobytes())
+        assert_as_if_whole(data, size if orientation < 5 else size[::-1])
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_scaled_decoding_knows_all_colours(mode: str) -> None:
+    data = saved(photo(640, 480).convert(mode), "JPEG")
+    assert distance(preprocess.prepare(data, SPEC), whole(data)) < 2
+
+
+def assert_as_if_whole(data: bytes, size: tuple[int, int]) -> None:
+    pixels, seen = preprocess.look(data, SPEC)
+    assert seen == size
+    assert distance(pixels, whole(data)) < 3.5
+    if size[0] < 2 * SPEC.width or size[1] < 2 * SPEC.height:
+        assert np.array_equal(pixels, whole(data)), "with half of it there would be too little"
+
+
+def photo(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Detail at all scales, most of it coarse, as in photographs."""
+    draw = np.random.default_rng(seed)
+    layers = [
+        draw.integers(0, 256, (max(1, height // step), max(1, width // step), 3)) for step in (64, 16, 4)
+    ]
+    scaled = [Image.fromarray(one.astype(np.uint8)).resize((width, height)) for one in layers]
+    mixed = sum(np.asarray(one, float) * weight for one, weight in zip(scaled, (0.6, 0.3, 0.1), strict=True))
+    return Image.fromarray(np.asarray(mixed).astype(np.uint8))
 
 
 def test_the_right_size_is_left_alone() -> None:
@@ -223,14 +270,14 @@ def test_the_whole_frame_is_seen_and_antialiased() -> None:
 
 
 def test_a_spec_goes_through_json() -> None:
-    assert SPEC.to_json() == {"version": 1, "width": 48, "height": 32}
+    assert SPEC.to_json() == {"version": 2, "width": 48, "height": 32}
     assert Preprocess.from_json(SPEC.to_json()) == SPEC
 
 
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"version": 2}, "version"),
+        ({"version": 1}, "version"),
         ({"version": None}, "version"),
         ({"width": 0}, "width"),
         ({"height": "32"}, "height"),
