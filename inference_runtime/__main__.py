@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference_runtime import keeping
 from inference_runtime.errors import Fixable
 from inference_runtime.ship import command as ship
 
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--threads", type=_count, metavar="N", help="workers (default: one per CPU)")
     serve.add_argument("--admin-host", default="127.0.0.1", help="(default: %(default)s)")
     serve.add_argument("--admin-port", type=_port, default=8073, help="(default: %(default)s)")
+    keeping.add(serve)
     serve.epilog = "RUNTIME_ADMIN_TOKEN in the environment opens the admin routes, on a port of their own."
 
     ship.add(commands)
@@ -70,7 +72,7 @@ def _serve(given: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="inference_runtime: %(message)s")
     threads = given.threads or _cpus()
     predictor = loaded(given.bundle)
-    journal = Journal(given.journal)
+    journal = Journal(given.journal, keeping.of(given))
 
     service = Service(predictor, journal, threads)
     addresses = (given.host, given.port), (given.admin_host, given.admin_port)
@@ -78,7 +80,8 @@ def _serve(given: argparse.Namespace) -> int:
         asyncio.run(Server(service, *addresses, os.environ.get("RUNTIME_ADMIN_TOKEN")).run())
     finally:
         journal.close()
-    logging.info("stopped: %d answers journalled, %d shed", journal.written, journal.shed)
+    said = "stopped: %d answers journalled, %d shed; %d images shed"
+    logging.info(said, journal.written, journal.shed, journal.images_shed)
     return 0
 
 

@@ -5,65 +5,46 @@
 """
 
 import contextlib
+import hashlib
+import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from io import BufferedReader
 from pathlib import Path
 
 from inference_runtime import images
+from inference_runtime.entries import (
+    REDACTED,
+    SHED,
+    STORED,
+    WITHHELD,
+    Broken,
+    Entry,
+    read,
+    segments,
+)
 from inference_runtime.errors import Fixable
+from inference_runtime.keeping import Keeping
 from inference_runtime.predictor import Answer
-from inference_runtime.segment import CLOSED, OPEN, Segment, entry_of, line_of, recover
+from inference_runtime.retention import Forgetting
+from inference_runtime.segment import Segment, line_of, recover
 
-SEGMENT_BYTES = 8 << 20
+__all__ = ["Broken", "Entry", "Journal", "read", "segments"]
+
 WAITING_BYTES = 64 << 20
+WAITING_ANSWERS = 50_000
 OLD_SECONDS = 600
+NOTICE_SECONDS = 60.0
 
-KINDS: Mapping[str, type | tuple[type, ...]] = {
-    "id": str,
-    "at": str,
-    "image": str,
-    "p": (int, float),
-    "bundle": str,
-    "width": int,
-    "height": int,
-    "ms": (int, float),
-}
-# Newer than the first journals, whose lines lack them.
-ADDED = ("request", "role")
-
-
-@dataclass(frozen=True)
-class Entry:
-    id: str
-    at: str
-    image: str
-    p: float
-    bundle: str
-    width: int
-    height: int
-    ms: float
-    request: str = ""  # shared by the entries of one request
-    role: str = "serve"  # or "canary": the answer given; "shadow": one that nobody saw
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A line, counted from 1, that can not be trusted."""
-
-    segment: Path
-    line: int
-    reason: str
+log = logging.getLogger("inference_runtime")
 
 
 @dataclass(frozen=True)
 class _Waiting:
     answer: Answer
-    data: bytes
+    data: bytes | None
     ms: float
     request: str
     role: str
@@ -74,41 +55,57 @@ class _Waiting:
 class Journal:
     """Many threads append, one writes: what gathered while the disk was busy shares one sync."""
 
-    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(self, folder: Path, keeping: Keeping | None = None) -> None:
         self.written = 0
         self.shed = 0
+        self.images_shed = 0
+        self.left_out = 0  # by sampling
         self._folder = folder
-        self._segment_bytes = segment_bytes
+        self._keeping = keeping or Keeping()
+        self._redact = self._keeping.redaction()
         self._segment: Segment | None = None
         self._lines = 0
+        self._ends = 0.0
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
+        self._noticed = -NOTICE_SECONDS
         self._closed = False
         self._gate = threading.Condition()
         _set_up(folder)
+        days = self._keeping.keep_days
+        self._forgetting = None if days is None else Forgetting(folder, days)
         self._writer = threading.Thread(target=self._write_on, name="journal", daemon=True)
         self._writer.start()
 
     def append(self, answer: Answer, data: bytes, ms: float, request: str = "", role: str = "serve") -> str:
-        """The entry's id, once entry and image are durable; OSError when the disk will not have them."""
+        """The entry's id, once it is durable, and its image too if that is kept; OSError when it can not be.
+
+        Empty for what the sampling leaves out.
+        """
         return self.submit(answer, data, ms, request, role).result()
 
     def submit(
         self, answer: Answer, data: bytes, ms: float, request: str = "", role: str = "serve"
     ) -> Future[str]:
-        """`append` that does not wait; sheds at once when the disk is far behind."""
-        waiting = _Waiting(answer, data, ms, request, role, datetime.now(UTC), Future())
-        waiting.done.set_running_or_notify_cancel()  # a caller that gives up must not undo the writing
+        """`append` that does not wait; a disk far behind costs images first, and answers only then."""
+        done: Future[str] = Future()
+        done.set_running_or_notify_cancel()  # a caller that gives up must not undo the writing
+        if not self._keeping.samples(answer.image):
+            self.left_out += 1
+            done.set_result("")
+            return done
         with self._gate:
             if self._closed:
                 raise RuntimeError("the journal is closed")
-            if self._waiting and self._waiting_bytes + len(data) > WAITING_BYTES:
+            kept = data if self._takes(len(data)) else None
+            waiting = _Waiting(answer, kept, ms, request, role, datetime.now(UTC), done)
+            if len(self._waiting) >= WAITING_ANSWERS:
                 self._shed([waiting], OSError("the disk is too slow"))
             else:
                 self._waiting.append(waiting)
-                self._waiting_bytes += len(data)
+                self._waiting_bytes += len(kept or b"")
                 self._gate.notify()
-        return waiting.done
+        return done
 
     def close(self) -> None:
         """Writes what waits, and closes the segment."""
@@ -116,54 +113,100 @@ class Journal:
             self._closed = True
             self._gate.notify()
         self._writer.join()
+        if self._forgetting:
+            self._forgetting.close()
+
+    def _takes(self, size: int) -> bool:
+        return not self._waiting or self._waiting_bytes + size <= WAITING_BYTES
 
     def _write_on(self) -> None:
-        while batch := self._take():
-            self._commit(batch)
+        while self._wait():
+            self._end_old_segment()
+            if batch := self._take():
+                self._commit(batch)
         with contextlib.suppress(OSError):  # what can not be closed now, the next start closes
             self._end_segment()
 
+    def _wait(self) -> bool:
+        """Until there is something to write, or a segment to close; False when all is done."""
+        with self._gate:
+            rest = None if self._segment is None else max(0.0, self._ends - time.monotonic())
+            self._gate.wait_for(lambda: self._waiting or self._closed, rest)
+            return bool(self._waiting) or not self._closed
+
     def _take(self) -> list[_Waiting]:
         with self._gate:
-            self._gate.wait_for(lambda: self._waiting or self._closed)
             batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
             return batch
 
     def _commit(self, batch: list[_Waiting]) -> None:
-        kept = [waiting for waiting in batch if self._keep_image(waiting)]
+        is_full = self._keeping.is_disk_full(self._folder)
+        kept = [self._keep_image(waiting, is_full) for waiting in batch]
         try:
-            ids = self._write_lines(kept) if kept else []
+            ids = self._write_lines(batch, kept)
         except OSError as error:
-            self._shed(kept, error)
+            self._shed(batch, error)
             return
-        self.written += len(kept)
-        for waiting, id in zip(kept, ids, strict=True):
+        self.written += len(batch)
+        for waiting, id in zip(batch, ids, strict=True):
             waiting.done.set_result(id)
 
-    def _keep_image(self, waiting: _Waiting) -> bool:
+    def _keep_image(self, waiting: _Waiting, is_full: bool) -> tuple[str, str]:
+        """The name of the image, and what became of it."""
+        name = waiting.answer.image
+        if waiting.data is None:
+            return self._without_image(name, "the disk is too slow")
+        data = self._redacted(waiting.data)
+        if data is None:
+            return name, WITHHELD
+        if is_full and not images.place(self._folder / "images", name).exists():
+            return self._without_image(name, "the disk is nearly full")
+        kept = STORED
+        if data != waiting.data:
+            name, kept = hashlib.sha256(data).hexdigest(), REDACTED
         try:
-            images.put(self._folder / "images", self._folder / "drafts", waiting.answer.image, waiting.data)
+            images.put(self._folder / "images", self._folder / "drafts", name, data)
         except OSError as error:
-            self._shed([waiting], error)
-            return False
-        return True
+            return self._without_image(waiting.answer.image, error.strerror or str(error))
+        return name, kept
 
-    def _write_lines(self, kept: list[_Waiting]) -> list[str]:
-        if self._segment is None or self._segment.bytes >= self._segment_bytes:
+    def _redacted(self, data: bytes) -> bytes | None:
+        if self._redact is None:
+            return data
+        try:
+            found = self._redact(data)
+            if found is None or isinstance(found, bytes):
+                return found
+            raise TypeError(f"{type(found).__name__} is neither bytes nor None")
+        except Exception:  # somebody else's code: what it fails on is not kept, and the journal goes on
+            log.exception("journal: the redaction failed, so that image is not kept")
+            return None
+
+    def _without_image(self, name: str, reason: str) -> tuple[str, str]:
+        self.images_shed += 1
+        if time.monotonic() - self._noticed >= NOTICE_SECONDS:
+            self._noticed = time.monotonic()
+            said = "journal: %s: images are left out, answers are kept; %d so far, free its disk"
+            log.warning(said, reason, self.images_shed)
+        return name, SHED
+
+    def _write_lines(self, batch: list[_Waiting], kept: list[tuple[str, str]]) -> list[str]:
+        if self._segment is None or self._segment.bytes >= self._keeping.segment_bytes:
             self._end_segment()
             self._segment, self._lines = Segment(self._folder / "segments", self._folder / "drafts"), 0
-        entries = [self._entry(self._segment, waiting) for waiting in kept]
+            self._ends = time.monotonic() + self._keeping.segment_seconds
+        entries = [self._entry(self._segment, *both) for both in zip(batch, kept, strict=True)]
         self._segment.write(b"".join(line_of(asdict(entry)) for entry in entries))
         return [entry.id for entry in entries]
 
-    def _entry(self, segment: Segment, waiting: _Waiting) -> Entry:
+    def _entry(self, segment: Segment, waiting: _Waiting, kept: tuple[str, str]) -> Entry:
         # Counted also when the write fails: a number that was once visible never names another entry.
         self._lines += 1
         answer = waiting.answer
         return Entry(
             id=f"{segment.name}-{self._lines}",
             at=f"{waiting.at:%Y-%m-%dT%H:%M:%S.%fZ}",
-            image=answer.image,
+            image=kept[0],
             p=answer.p,
             bundle=answer.bundle,
             width=answer.width,
@@ -171,7 +214,16 @@ class Journal:
             ms=round(waiting.ms, 3),
             request=waiting.request,
             role=waiting.role,
+            kept=kept[1],
         )
+
+    def _end_old_segment(self) -> None:
+        if self._segment is not None and time.monotonic() >= self._ends:
+            try:
+                self._end_segment()
+            except OSError as error:
+                self._ends = time.monotonic() + self._keeping.segment_seconds
+                log.warning("journal: a segment could not be closed (%s); trying again later", error)
 
     def _end_segment(self) -> None:
         if self._segment is not None:
@@ -182,44 +234,6 @@ class Journal:
         self.shed += len(lost)
         for waiting in lost:
             waiting.done.set_exception(error)
-
-
-def segments(folder: Path) -> list[Path]:
-    """Every segment of a journal, oldest first, each once, those still open too."""
-    # Open ones first: a segment that is closed between the two listings is then seen, not missed.
-    found = [file for kind in (OPEN, CLOSED) for file in (folder / "segments").glob(f"*{kind}")]
-    return [file for _, file in sorted({file.stem: file for file in found}.items())]
-
-
-def read(segment: Path) -> Iterator[Entry | Broken]:
-    """An unfinished last line is silence while the segment is open, for it may still be being written."""
-    with _opened(segment) as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.endswith(b"\n") and Path(lines.name).suffix == OPEN:
-                return
-            try:
-                yield _entry_of(line)
-            except ValueError as error:
-                yield Broken(segment, number, str(error))
-
-
-def _opened(segment: Path) -> BufferedReader:
-    try:
-        return segment.open("rb")
-    except FileNotFoundError:
-        # Closed, and so renamed, since it was listed.
-        return segment.with_suffix(CLOSED).open("rb")
-
-
-def _entry_of(line: bytes) -> Entry:
-    found = entry_of(line)
-    for key, kind in KINDS.items():
-        if not isinstance(found.get(key), kind):
-            raise ValueError(f"{key} is missing or of the wrong type")
-    for key in ADDED:
-        if not isinstance(found.get(key, ""), str):
-            raise ValueError(f"{key} is of the wrong type")
-    return Entry(**{key: found[key] for key in (*KINDS, *ADDED) if key in found})
 
 
 def _set_up(folder: Path) -> None:

@@ -64,7 +64,11 @@ class Public:
                 "since": serving.since,
                 "pid": os.getpid(),
                 "requests": self._requests,
-                "journal": {"written": journal.written, "shed": journal.shed},
+                "journal": {
+                    "written": journal.written,
+                    "shed": journal.shed,
+                    "images_shed": journal.images_shed,
+                },
             },
         )
 

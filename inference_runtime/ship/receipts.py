@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from inference_runtime.errors import Fixable
+from inference_runtime.retention import is_before
 from inference_runtime.segment import sync_folder, write_all
 
 
@@ -24,12 +25,9 @@ class Receipts:
     def has(self, segment: str) -> bool:
         return (self._folder / segment).exists()
 
-    def shipped_at(self, segment: str) -> float | None:
-        """Seconds since 1970, None where it was not shipped."""
-        try:
-            return (self._folder / segment).stat().st_mtime
-        except FileNotFoundError:
-            return None
+    def is_before(self, segment: str, old: float) -> bool:
+        """Whether it was shipped, and that long ago."""
+        return is_before(self._folder / segment, old)
 
     def write(self, segment: str, sha256: str, missing: list[str]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

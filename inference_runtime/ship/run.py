@@ -13,6 +13,7 @@ from threading import Event
 
 from inference_runtime import images, segment
 from inference_runtime.errors import Fixable
+from inference_runtime.retention import forget_images
 from inference_runtime.ship import retention
 from inference_runtime.ship.address import canonical, store_at
 from inference_runtime.ship.objects import Store, StoreError
@@ -77,7 +78,7 @@ def _forget(order: Order, receipts: Receipts, keep_days: float, thorough: bool) 
     )
     # At a start also what a kill left between a segment's going and that of its images.
     if gone or thorough:
-        retention.forget_images(order.journal, keep_days)
+        forget_images(order.journal, keep_days)
 
 
 def _checked_store(order: Order, stop: Event) -> Store:

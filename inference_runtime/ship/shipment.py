@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
 
-from inference_runtime import images, journal
+from inference_runtime import entries, images
 from inference_runtime.ship.objects import Parcel, Store
 from inference_runtime.ship.patience import patiently
 from inference_runtime.ship.receipts import Receipts
@@ -110,4 +110,5 @@ class Shipment:
 
 def images_of(segment: Path) -> set[str]:
     """Names of the images that were kept for its entries."""
-    return {entry.image for entry in journal.read(segment) if isinstance(entry, journal.Entry)}
+    found = (one for one in entries.read(segment) if isinstance(one, entries.Entry))
+    return {entry.image for entry in found if entry.has_image}

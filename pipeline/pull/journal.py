@@ -33,7 +33,7 @@ def read(address: str, until: datetime, quarantine: Quarantine) -> pl.DataFrame:
     shelf = store.at(address, "pull.journal")
     entries, places = _entries(shelf, until, quarantine)
     bad = set(_broken_images(shelf, entries.values(), places, quarantine))
-    rows = [_row(entry) for entry in entries.values() if entry.image not in bad]
+    rows = [_row(entry) for entry in entries.values() if entry.image not in bad and _is_home(entry)]
     return samples.frame(rows, PREDICTIONS)
 
 
@@ -59,7 +59,7 @@ def _broken_images(
     places: dict[str, tuple[str, int]],
     quarantine: Quarantine,
 ) -> Iterable[str]:
-    new = sorted({entry.image for entry in entries if not images.path(entry.image).exists()})
+    new = sorted({one.image for one in entries if one.has_image and not images.path(one.image).exists()})
     for image in Progress(new, "pull: new pictures"):
         try:
             _bring_home(shelf, image)
@@ -73,6 +73,11 @@ def _bring_home(shelf: store.Store, image: str) -> None:
     if images.name(data) != image:
         raise ImageError("its bytes do not match its name")
     images.admit(data)
+
+
+def _is_home(entry: journal.Entry) -> bool:
+    # An answer whose image was left out on purpose teaches nothing, unless the image came by another way.
+    return entry.has_image or images.path(entry.image).exists()
 
 
 def _row(entry: journal.Entry) -> dict[str, Any]:

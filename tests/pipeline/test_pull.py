@@ -9,6 +9,7 @@ import pytest
 
 from inference_runtime.errors import Fixable
 from inference_runtime.journal import Journal
+from inference_runtime.keeping import Keeping
 from inference_runtime.predictor import Answer
 from pipeline import images, pull, samples
 from pipeline.params import People, Pull
@@ -132,6 +133,21 @@ def test_a_picture_lost_from_the_journal_is_set_aside_and_comes_home_once_mended
     pull.run(params(), PEOPLE, out)
     assert samples.read(out).height == 18
     assert not pl.read_parquet(out / quarantine.FILE).height
+
+
+def test_an_answer_whose_image_was_shed_is_left_aside_in_silence(out: Path) -> None:
+    journal = Journal(JOURNAL, Keeping(free_bytes=1 << 60))
+    for data in (b"never kept", images.read(pulled_challenge(out))):
+        journal.append(Answer(0.5, 0.0, images.name(data), "b" * 16, 32, 32), data, 1.0)
+    journal.close()
+    pull.run(params(), PEOPLE, out)
+    assert not pl.read_parquet(out / quarantine.FILE).height
+    assert samples.read(out, "predictions.parquet").height == 9, "an image that is home makes it whole"
+
+
+def pulled_challenge(out: Path) -> str:
+    pull.run(params(), PEOPLE, out)
+    return str(samples.read(out).filter(pl.col("source") == "challenge")["image"][0])
 
 
 def test_a_cut_journal_line_is_set_aside_and_costs_no_other(out: Path) -> None:

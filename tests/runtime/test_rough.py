@@ -85,7 +85,7 @@ def test_killed_under_load_every_answer_given_is_in_the_journal(
     assert all(file.suffix == ".log" for file in segments(server.journal))
 
 
-def test_a_full_disk_sheds_and_the_answers_go_out(
+def test_a_full_disk_sheds_images_and_keeps_the_answers(
     make_bundle: Make, make_picture: Picture, start: Callable[..., Any]
 ) -> None:
     no_file_over = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))\n"
@@ -95,10 +95,10 @@ def test_a_full_disk_sheds_and_the_answers_go_out(
     assert min(map(len, large)) > 4000 > len(small)
     for data in [large[0], small, large[1], large[2]]:
         assert server.predict(data)[0] == 200
-    assert server.ask("GET", "/v1/models")[1]["journal"] == {"written": 1, "shed": 3}
-    assert len(server.entries()) == 1
+    assert server.ask("GET", "/v1/models")[1]["journal"] == {"written": 4, "shed": 0, "images_shed": 3}
+    assert [one.kept for one in server.entries()] == ["shed", "stored", "shed", "shed"]
     status, said = server.stop()
-    assert status == 0 and said.count("journal: sheds") == 1, "said once a minute, not per answer"
+    assert status == 0 and said.count("images are left out") == 1, "said once a minute, not per answer"
     assert "Traceback" not in said
 
 
