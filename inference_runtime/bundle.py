@@ -16,7 +16,7 @@ MANIFEST = "bundle.json"
 DRAFT = f"{MANIFEST}.draft"
 
 # Said about a bundle after it was sealed, so no part of what it is.
-ATTACHED = ("id", "version", "verdict")
+ATTACHED = ("id", "version", "verdict", "measured")
 
 SHAPE: Mapping[str, type | tuple[type, ...]] = {
     "format": int,
@@ -70,6 +70,11 @@ class Bundle:
         return cast(str | None, self.manifest["version"])
 
     @property
+    def measured(self) -> Mapping[str, Any] | None:
+        """Per engine, hardware and latency: facts about a machine, and so no part of the id."""
+        return cast(Mapping[str, Any] | None, self.manifest.get("measured"))
+
+    @property
     def verdict(self) -> Mapping[str, Any] | None:
         return cast(Mapping[str, Any] | None, self.manifest["verdict"])
 
@@ -111,10 +116,13 @@ def load(folder: Path) -> Bundle:
     return bundle
 
 
-def attach(folder: Path, *, version: str, verdict: Mapping[str, Any]) -> Bundle:
-    """Writes down what was decided about the bundle; what it is, and so its id, stays."""
+def attach(
+    folder: Path, *, version: str, verdict: Mapping[str, Any], measured: Mapping[str, Any] | None = None
+) -> Bundle:
+    """Writes down what was decided about the bundle, and measured; what it is, and so its id, stays."""
     manifest = dict(load(folder).manifest)
-    _write(folder, manifest | {"version": version, "verdict": dict(verdict)})
+    said = {"version": version, "verdict": dict(verdict), "measured": measured}
+    _write(folder, manifest | said)
     return load(folder)
 
 

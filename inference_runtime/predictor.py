@@ -39,10 +39,10 @@ class Prepared:
 
 
 class Predictor:
-    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle, threads: int | None = None, engine: str = "onnx") -> None:
         self.bundle = bundle
         self.spec = bundle.preprocess
-        self._engine = engine_for(bundle, threads=threads)
+        self._engine = engine_for(bundle, engine, threads)
 
     @property
     def engine(self) -> str:

@@ -8,6 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline import samples
+from pipeline.diversity import farthest_first
 from pipeline.params import Backbone, Fresh, Mine, People
 
 Vectors = NDArray[np.float32]
@@ -65,20 +66,6 @@ def drawn(waiting: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
 def diverse(pool: pl.DataFrame, vectors: Vectors, count: int) -> pl.DataFrame:
     """Greedy k-center: each pick is the one least like all picked before, the most uncertain first."""
     return _because(pool[farthest_first(vectors, min(count, pool.height))], "margin", 1.0)
-
-
-def farthest_first(vectors: Vectors, count: int) -> list[int]:
-    if count == 0:
-        return []
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    picked = [0]
-    nearest = unit @ unit[0]
-    while len(picked) < count:
-        nearest[picked[-1]] = np.inf
-        picked.append(int(np.argmin(nearest)))
-        nearest = np.maximum(nearest, unit @ unit[picked[-1]])
-        nearest[picked] = np.inf
-    return picked
 
 
 def mistakes(labelled: pl.DataFrame, count: int) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from inference_runtime.errors import Fixable
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Above = Annotated[float, Field(gt=0)]
 # YAML has lists only; frozen wants a tuple.
 Numbers = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1, strict=False)]
 Kind = Literal["logistic", "linear", "mlp"]
@@ -198,10 +199,45 @@ class Train(Section):
     trainer: Trainer
 
 
+class Budget(Section):
+    logit: Above
+    flips: Share
+    clear_flips: Share
+    reward: Share
+
+
+class Budgets(Section):
+    fp32: Budget
+    fp16: Budget
+    int8: Budget
+
+
+class TensorRt(Section):
+    precision: Literal["fp32", "fp16"]
+    max_batch: Positive
+    usual_batch: Positive
+    workspace_mib: Positive
+
+
+class Awq(Section):
+    tool: Literal["llmcompressor", "autoawq"]
+    model: str
+    question: str
+    cases: Positive
+    group: Positive
+    grid: Positive
+
+
 class Export(Section):
     opset: Annotated[int, Field(ge=18, le=22)]
+    also: Annotated[tuple[Literal["onnx-fp16", "onnx-int8", "torch", "tensorrt"], ...], Field(strict=False)]
     parity_views: Positive
-    parity_logit: Annotated[float, Field(gt=0)]
+    budgets: Budgets
+    calibration_views: Positive
+    int8_speedup: Above
+    latency_runs: Positive
+    tensorrt: TensorRt
+    awq: Awq | None
 
 
 class Champion(Section):

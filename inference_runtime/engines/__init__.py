@@ -24,9 +24,13 @@ def engine_for(bundle: Bundle, name: str = "onnx", threads: int | None = None) -
         held = ", ".join(sorted(bundle.engines))
         raise BundleError(f"{bundle.folder}: engines has no {name!r}, only {held}; export it or name another")
     match name:
-        case "onnx":
+        case "onnx" | "onnx-fp16" | "onnx-int8":
             from inference_runtime.engines.onnx import OnnxEngine
 
-            return OnnxEngine(bundle, threads)
+            return OnnxEngine(bundle, threads, name)
+        case "tensorrt":
+            from inference_runtime.engines.tensorrt import TensorRtEngine
+
+            return TensorRtEngine(bundle)
         case _:
             raise BundleError(f"{bundle.folder}: engines.{name} is unknown to this runtime; upgrade it")

@@ -30,9 +30,8 @@ REFUSED = (
 
 
 class OnnxEngine:
-    name = "onnx"
-
-    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle, threads: int | None = None, name: str = "onnx") -> None:
+        self.name = name
         model = bundle.folder / bundle.engines[self.name]["file"]
         self._session = _session(model, threads)
         _check(self._session, bundle, model)

@@ -33,8 +33,8 @@ def load(params: Backbone, folder: Path) -> Frozen:
     config = _config(params, folder)
     _check_size(params, config.patch_size)
     return Frozen(
-        _network(params, folder),
-        _pooled,
+        _baked(_network(params, folder), params.height, params.width),
+        pooled,
         dim=2 * config.hidden_size,
         mean=MEAN,
         deviation=DEVIATION,
@@ -79,7 +79,40 @@ def _plain(network: nn.Module) -> nn.Module:
     return network
 
 
-def _pooled(network: nn.Module, seen: Tensor) -> Tensor:
+class _Angles(nn.Module):
+    """Stands where DINOv3 computes its rotary position code, and knows it for one size."""
+
+    cosine: Tensor
+    sine: Tensor
+
+    def __init__(self, cosine: Tensor, sine: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("cosine", cosine.contiguous(), persistent=False)
+        self.register_buffer("sine", sine.contiguous(), persistent=False)
+
+    def forward(self, _: Tensor) -> tuple[Tensor, Tensor]:
+        return self.cosine, self.sine
+
+
+def _baked(network: Any, height: int, width: int) -> nn.Module:
+    """Where a patch stands is computed once, for one size: no engine need resize or know sines."""
+    with torch.no_grad():
+        if network.config.model_type == "dinov3_vit":
+            network.rope_embeddings = _Angles(*network.rope_embeddings(torch.zeros(1, 3, height, width)))
+        else:
+            _bake_positions(network.embeddings, network.config, height, width)
+    return network  # type: ignore[no-any-return]
+
+
+def _bake_positions(tokens: Any, config: Any, height: int, width: int) -> None:
+    patches = (height // config.patch_size) * (width // config.patch_size)
+    like = torch.zeros(1, patches + 1, config.hidden_size)
+    tokens.position_embeddings = nn.Parameter(tokens.interpolate_pos_encoding(like, height, width))
+    tokens.interpolate_pos_encoding = lambda *_: tokens.position_embeddings
+
+
+def pooled(network: nn.Module, seen: Tensor) -> Tensor:
+    """The vector of a picture: its class token, then the mean of its patch tokens; registers say nothing."""
     tokens: Tensor = network(pixel_values=seen).last_hidden_state
     registers = getattr(network.config, "num_register_tokens", 0)
     return torch.cat([tokens[:, 0], tokens[:, 1 + registers :].mean(1)], dim=1)

@@ -1,21 +1,23 @@
 """The classifier as an ONNX graph: `pixels` uint8 [N,H,W,3] in, `logit` float32 [N] out."""
 
-import logging
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from pathlib import Path
 
 import onnx
 import torch
 
 from pipeline.classifier import Classifier
+from pipeline.export.quiet import quiet
+
+# What one protobuf can hold, less room for the graph itself.
+LIMIT = 2**31 - 2**24
 
 
-def exported(model: Classifier, size: tuple[int, int], opset: int) -> bytes:
-    """Equal classifiers give equal bytes, wherever and whenever they are exported."""
+def exported(model: Classifier, size: tuple[int, int], opset: int) -> onnx.ModelProto:
+    """Equal classifiers give equal graphs, wherever and whenever they are exported."""
     # A batch of two, for a batch of one would be taken for a constant.
     example = torch.zeros((2, *size, 3), dtype=torch.uint8)
-    with _quiet():
+    with quiet():
         program = torch.onnx.export(
             model,
             (example,),
@@ -28,8 +30,18 @@ def exported(model: Classifier, size: tuple[int, int], opset: int) -> bytes:
             verbose=False,
         )
     assert program is not None
-    data: bytes = stripped(program.model_proto).SerializeToString(deterministic=True)
-    return data
+    return stripped(program.model_proto)
+
+
+def write(proto: onnx.ModelProto, file: Path, limit: int = LIMIT) -> None:
+    """One file; weights over the limit go into a second one beside it."""
+    if sum(len(weight.raw_data) for weight in proto.graph.initializer) > limit:
+        beside = f"{file.name}.data"
+        onnx.save_model(proto, file, save_as_external_data=True, location=beside, size_threshold=1024)
+    else:
+        file.write_bytes(proto.SerializeToString(deterministic=True))
+    # By its name: what lies in two files cannot be checked in one piece.
+    onnx.checker.check_model(str(file))
 
 
 def stripped(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -40,9 +52,9 @@ def stripped(proto: onnx.ModelProto) -> onnx.ModelProto:
     for part in (proto, proto.graph, *_parts(proto.graph)):
         part.doc_string = ""
         del part.metadata_props[:]
+    del proto.metadata_props[:]
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "N"
-    onnx.checker.check_model(proto)
     return proto
 
 
@@ -59,16 +71,3 @@ def _refuse_branches(proto: onnx.ModelProto) -> None:
     branches += [function.name for function in proto.functions]
     if branches:
         raise RuntimeError(f"the exported graph branches or calls functions: {', '.join(branches)}")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the exporter's remarks on torchvision and on its own future."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

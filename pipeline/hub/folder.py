@@ -11,7 +11,7 @@ from pathlib import Path
 from inference_runtime import bundle as bundles
 from inference_runtime.bundle import Bundle
 from inference_runtime.errors import Fixable
-from pipeline import drafts
+from pipeline import drafts, measured
 from pipeline.hub import Attempt, Release, attempt, reigning
 
 
@@ -66,7 +66,8 @@ class Folder:
     def _shelve(self, folder: Path, release: Release, verdict: dict[str, object]) -> None:
         with drafts.folder(self.place(release.bundle)) as draft:
             shutil.copytree(folder, draft, dirs_exist_ok=True)
-            bundles.attach(draft, version=release.version, verdict=verdict)
+            times = measured.of(bundles.load(draft))
+            bundles.attach(draft, version=release.version, verdict=verdict, measured=times)
 
     def _ledger(self, champion: str | None) -> Path:
         return self.root / "attempts" / f"{champion or 'none'}.json"

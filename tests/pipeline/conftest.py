@@ -94,6 +94,7 @@ def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("IMAGES", str(tmp_path / "images"))
     monkeypatch.setenv("PAINTINGS", str(tmp_path / "paintings.sqlite"))
     monkeypatch.setenv("FEATURES", str(tmp_path / "features"))
+    monkeypatch.setenv("MEASURED", str(tmp_path / "measured"))
     return tmp_path
 
 

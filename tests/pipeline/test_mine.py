@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline import mine, samples
+from pipeline.diversity import farthest_first
 
 
 def rows(scores: list[float], labels: list[int | None] | None = None) -> pl.DataFrame:
@@ -54,7 +55,7 @@ def test_the_blind_draw_is_made_of_what_is_set_aside_while_that_lasts() -> None:
 def test_near_copies_are_not_picked_while_others_wait() -> None:
     clusters = np.repeat(np.eye(4, dtype=np.float32), 5, axis=0)
     clusters += np.random.default_rng(0).normal(0, 0.01, clusters.shape).astype(np.float32)
-    assert sorted(i // 5 for i in mine.farthest_first(clusters, 4)) == [0, 1, 2, 3]
+    assert sorted(i // 5 for i in farthest_first(clusters, 4)) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 20])
@@ -65,7 +66,7 @@ def test_farthest_first_equals_brute_force(count: int) -> None:
     while len(picked) < count:
         rest = [i for i in range(20) if i not in picked]
         picked.append(min(rest, key=lambda i: max((unit[i] @ unit[j] for j in picked), default=0)))
-    assert mine.farthest_first(vectors, count) == picked
+    assert farthest_first(vectors, count) == picked
 
 
 def test_mistakes_are_what_people_contradict() -> None:

@@ -17,7 +17,7 @@ MODULES = sorted(
 )
 ALLOWED = {"numpy", "onnxruntime", "PIL", "inference_runtime"}
 # What an extra brings, by the only file that may ask for it.
-EXTRAS = {"ship/bucket.py": {"boto3", "botocore"}}
+EXTRAS = {"engines/plan.py": {"tensorrt"}, "ship/bucket.py": {"boto3", "botocore"}}
 
 
 def loaded_by(*modules: str) -> set[str]:
