@@ -23,6 +23,10 @@ def write(model: Classifier, file: Path) -> dict[str, Any]:
     config = getattr(model.backbone.network, "config", None)
     if getattr(config, "model_type", None) != "dinov3_vit":
         raise Fixable("params.yaml: export.also: torch is for DINOv3 backbones only; remove it or name one")
+    if model.hidden is not None:
+        raise Fixable(
+            "params.yaml: train.heads: the torch engine knows no mlp; remove it, or torch from export.also"
+        )
     save_file(_tensors(model), file, metadata={"format": "pt"})
     return {key: getattr(config, key) for key in CONFIG}
 

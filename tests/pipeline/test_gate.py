@@ -11,10 +11,12 @@ import pytest
 
 from inference_runtime import bundle, preprocess
 from inference_runtime.preprocess import Preprocess
-from pipeline import classifier, export, features, gate, images, samples
+from pipeline import classifier, export, features, gate, images, params, samples
 from pipeline.classifier import Head
 from pipeline.gate import contest
-from pipeline.params import Backbone, Export, Gate
+from pipeline.params import Backbone, Gate
+
+SHIPPED = params.load(Path(__file__).parents[2] / "params.yaml")
 
 PARAMS = Gate(
     bar=0.01,
@@ -60,7 +62,7 @@ def sealed(head: Head, tiny: Backbone, assemble: Path, folder: Path) -> Path:
     for made in (train, folder):
         made.mkdir(parents=True)
     classifier.write(head, train, tiny)
-    export.run(Export(opset=20, parity_views=2, parity_logit=0.001), tiny, train, assemble, folder)
+    export.run(SHIPPED.export.model_copy(update={"parity_views": 2}), tiny, train, assemble, folder)
     return folder
 
 
