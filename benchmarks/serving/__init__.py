@@ -1,0 +1,1 @@
+"""This runtime beside other servers: same model, same pictures, same run."""
