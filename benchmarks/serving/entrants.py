@@ -1,12 +1,24 @@
 """Who races: this runtime, and each peer in three dresses."""
 
-from dataclasses import dataclass
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 OURS = "this runtime"
-NAMES = {"fastapi": "FastAPI", "litserve": "LitServe", "bentoml": "BentoML", "mosec": "mosec", "ray": "Ray Serve"}
+NAMES = {
+    "fastapi": "FastAPI",
+    "litserve": "LitServe",
+    "bentoml": "BentoML",
+    "mosec": "mosec",
+    "ray": "Ray Serve",
+}
+JOURNAL = ("--admin-port", "0", "--journal", "{folder}/journal")
+ROUTES = {"json": "/v1/predict", "raw": "/v1/predict"}
 # A dress is the program, and how it prepares pixels.
-DRESSES = {"first page": ("first", "pillow"), "tuned": ("tuned", "pillow"), "our preprocessing": ("tuned", "ours")}
+DRESSES = {
+    "first page": ("first", "pillow"),
+    "tuned": ("tuned", "pillow"),
+    "our preprocessing": ("tuned", "ours"),
+}
 
 
 @dataclass(frozen=True)
@@ -26,9 +38,14 @@ class Entrant:
         return f"{self.name}, {self.dress}" if self.dress else self.name
 
 
-def runtime(dress: str = "", *flags: str) -> Entrant:
-    paths = {"json": "/v1/predict", "raw": "/v1/predict"}
-    return Entrant(OURS, dress, "runtime", "", "ours", paths, flags)
+def runtime() -> Entrant:
+    """Keeping nothing, as no peer keeps anything."""
+    return Entrant(OURS, "", "runtime", "", "ours", ROUTES, (*JOURNAL, "--journal-sample", "0"))
+
+
+def journalling() -> Entrant:
+    """Every image and answer synced to the disk before the answer goes out: the default."""
+    return Entrant(OURS, "journalling", "runtime", "", "ours", ROUTES, JOURNAL)
 
 
 def entrant(peer: str, dress: str) -> Entrant:

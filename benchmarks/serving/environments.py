@@ -1,4 +1,4 @@
-"""A throw-away environment for each server: the runtime's own dependencies, and a peer's pinned requirements."""
+"""A throw-away environment for each server: the runtime's dependencies and a peer's pinned requirements."""
 
 import hashlib
 import shutil

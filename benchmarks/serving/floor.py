@@ -1,6 +1,6 @@
 """The floor: the same work in one thread and no server around it.
 
-`python -m benchmarks.serving.floor PICTURES MODEL` answers each line {"mode", "prepares", "seconds"} with one.
+`python -m benchmarks.serving.floor PICTURES MODEL` takes {"mode", "prepares", "seconds"}, one per line.
 """
 
 import base64

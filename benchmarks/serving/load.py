@@ -25,7 +25,7 @@ SPIN_SECONDS = 0.0012
 
 @dataclass(frozen=True)
 class Order:
-    """What one cell asks for. `rate` 0 is a closed loop of `clients`; above it, requests per second are due."""
+    """What one cell asks for. `rate` 0 is a closed loop of `clients`; else so many are due per second."""
 
     port: int
     path: str

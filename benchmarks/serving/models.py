@@ -1,8 +1,8 @@
 """Two models: one so small that the server dominates, one that dominates the server."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -39,7 +39,7 @@ def sealed(name: str, folder: Path) -> Path:
 def _nano() -> bytes:
     """Patches to 8 channels, ReLU, mean, one logit: about 0.2 ms."""
     draw = np.random.default_rng(72)
-    weights = {
+    weights: dict[str, NDArray[Any]] = {
         "patches": draw.normal(0, 0.05, (CHANNELS, 3, PATCH, PATCH)).astype(np.float32),
         "axes": np.array([2, 3], np.int64),
         "head": draw.normal(0, 1.5, (CHANNELS, 1)).astype(np.float32),
@@ -61,7 +61,7 @@ def _nano() -> bytes:
     return _model(nodes, weights)
 
 
-def _model(nodes: Sequence[onnx.NodeProto], weights: dict[str, NDArray[np.generic]]) -> bytes:
+def _model(nodes: Sequence[onnx.NodeProto], weights: dict[str, NDArray[Any]]) -> bytes:
     pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", SIDE, SIDE, 3])
     logit = helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["n"])
     held = [numpy_helper.from_array(values, name) for name, values in weights.items()]
@@ -94,9 +94,16 @@ def _vit_tiny(folder: Path) -> bytes:
     file = folder / "draft.onnx"
     sample = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
     torch.onnx.export(
-        Logit().eval(), (sample,), file, input_names=["pixels"], output_names=["logit"],
-        dynamic_shapes={"pixels": {0: torch.export.Dim("n")}}, opset_version=OPSET, external_data=False, verbose=False,
+        Logit().eval(),
+        (sample,),
+        file,
+        input_names=["pixels"],
+        output_names=["logit"],
+        dynamic_shapes={"pixels": {0: torch.export.Dim("n")}},
+        opset_version=OPSET,
+        external_data=False,
+        verbose=False,
     )
     made = file.read_bytes()
-    os.unlink(file)
+    file.unlink()
     return made

@@ -12,8 +12,8 @@ from PIL import Image
 
 SIZES = ((640, 480), (800, 600), (1280, 720), (1920, 1080))
 QUALITY = 85
-# A JPEG comment right after the first marker holds the number of the request. Both it and what precedes it are
-# whole triples of bytes, so that the base64 of a request is spliced from three parts too.
+# A JPEG comment right after the first marker holds the number of the request. Both it and what precedes it
+# are whole triples of bytes, so that the base64 of a request is spliced from three parts too.
 NUMBER_BYTES = 12
 COMMENT = b"\xff\xfe" + (NUMBER_BYTES + 2).to_bytes(2, "big")
 
@@ -64,7 +64,8 @@ def references(folder: Path) -> dict[str, list[float]]:
 
 
 def _street(draw: np.random.Generator, width: int, height: int) -> NDArray[np.uint8]:
-    # Natural pictures have an amplitude spectrum of about 1/f, a little steeper through a lens: so do these, hence their JPEGs are as large.
+    # Natural pictures have an amplitude spectrum of about 1/f, a little steeper through a lens. So do these:
+    # their JPEGs are as large.
     fx, fy = np.fft.rfftfreq(width)[None], np.fft.fftfreq(height)[:, None]
     slope = 1 / np.maximum(np.hypot(fx, fy), 1 / width) ** 1.25
     grey = _noise(draw, slope, width, height)

@@ -1,4 +1,4 @@
-"""FastAPI tuned: a process per core, uvloop and httptools, a fast JSON parser, the work in one thread beside the loop."""
+"""FastAPI tuned: a process per core, uvloop and httptools, fast JSON, the work in one thread beside the loop."""
 
 import asyncio
 import base64

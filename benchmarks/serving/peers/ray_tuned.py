@@ -1,4 +1,4 @@
-"""Ray Serve tuned: a replica per core, room for many requests in each, the body parsed fast, no access log."""
+"""Ray Serve tuned: a replica per core, room for many requests in each, fast JSON, no access log."""
 
 import base64
 import os
