@@ -1,4 +1,4 @@
-"""FastAPI tuned: a process per core, uvloop and httptools, fast JSON, the work in one thread beside the loop."""
+"""FastAPI tuned: a process per core, uvloop, httptools, fast JSON, the work in one thread beside the loop."""
 
 import asyncio
 import base64
