@@ -156,10 +156,16 @@ class Synthesize(Section):
     cosmos_service: CosmosService
 
 
+class Proof(Section):
+    rows: Positive
+    slice_rows: Positive
+
+
 class Assemble(Section):
     dev: Share
     synthetic_weight: float
     mistake_weight: float
+    proof: Proof
 
 
 class Lesson(Section):

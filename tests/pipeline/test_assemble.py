@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from inference_runtime.errors import Fixable
 from pipeline import assemble, samples
-from pipeline.params import Assemble, Fresh
+from pipeline.params import Assemble, Backbone, Fresh, Proof
 
-PARAMS = Assemble(dev=0.3, synthetic_weight=0.5, mistake_weight=1.5)
+PARAMS = Assemble(dev=0.3, synthetic_weight=0.5, mistake_weight=1.5, proof=Proof(rows=200, slice_rows=40))
+NONE = Backbone(name="none is asked", revision=None, width=32, height=32, batch=1)
 FRESH = Fresh(share=0.5, days=14)
 
 
@@ -29,7 +30,7 @@ def write(home: Path, pulled: list[dict[str, object]], painted: list[dict[str, o
     ):
         (home / name).mkdir(exist_ok=True)
         samples.write(samples.frame(rows, schema), home / name)
-    assemble.run(PARAMS, FRESH, home / "pull", home / "mine", home / "synthesize", home / "out")
+    assemble.run(PARAMS, FRESH, NONE, home / "pull", home / "mine", home / "synthesize", home / "out")
     return samples.read(home / "out")
 
 

@@ -8,21 +8,27 @@ import polars as pl
 
 from inference_runtime.errors import Fixable
 from pipeline import samples
-from pipeline.params import Assemble, Fresh
+from pipeline.assemble import proof
+from pipeline.params import Assemble, Backbone, Fresh
 
 INCIDENT = "incident"  # the tag of a picture that went badly wrong once: it must never be lost again
 TESTS = ("holdout", "rolling", "regression")
 
 
-def run(params: Assemble, fresh: Fresh, pull: Path, mine: Path, synthesize: Path, out: Path) -> None:
+def run(
+    params: Assemble, fresh: Fresh, backbone: Backbone, pull: Path, mine: Path, synthesize: Path, out: Path
+) -> None:
     reasons = samples.read(mine).select("image", "reason")
     real = samples.read(pull).filter(pl.col("label").is_not_null()).join(reasons, on="image", how="left")
     painted = samples.read(synthesize)
     table = pl.concat([samples.conform(part, samples.ASSEMBLED) for part in (real, painted)])
     table = weighted(without_tests_kin(divided(table, params.dev, fresh)), params)
     refuse_leaks(table)
+    table, findings = proof.proven(table, params.proof, params.synthetic_weight, backbone)
     samples.write(table, out)
-    (out / "summary.json").write_text(json.dumps(counts(table)))
+    proof.write(findings, out / "proof.json")
+    left = {f"{finding.painter} left out": finding.left_out for finding in findings if finding.left_out}
+    (out / "summary.json").write_text(json.dumps(counts(table) | left))
 
 
 def divided(table: pl.DataFrame, dev: float, fresh: Fresh) -> pl.DataFrame:
