@@ -1,7 +1,7 @@
 """Does a painter's batch help? Asked each night of real pictures, before anything learns from it.
 
-The same real data is learned with and without the batch, family by family held out, and both models answer what
-they have not seen. What is compared are the two losses of one picture, so its difficulty drops out.
+The same real data is learned with and without the batch, family by family held out, and both models answer
+what they have not seen. What is compared are the two losses of one picture, so its difficulty drops out.
 """
 
 import json

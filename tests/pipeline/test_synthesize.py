@@ -12,6 +12,7 @@ from pipeline import images, params, samples, stages, synthesize
 from pipeline.params import Backbone, Synthesize
 from pipeline.synthesize import aim, plan
 from pipeline.synthesize.order import Mode
+from pipeline.world import base, paint, scene
 
 ROOT = Path(__file__).parents[2]
 ALL: frozenset[Mode] = frozenset({"text", "image", "add", "remove"})
@@ -72,6 +73,27 @@ def test_every_painted_picture_can_be_read_and_traced(
         assert images.name(images.read(row["image"])) == row["image"]
         assert row["source"] == row["labeler"] == "procedural" and row["mode"] == "text"
         assert None not in (row["seed"], row["prompt"], row["model"], row["usd"]) and "night" in row["tags"]
+
+
+def test_a_training_row_leads_back_to_its_case_its_words_and_its_cost(
+    numbers: Synthesize, house: Path, tiny: Backbone
+) -> None:
+    from pipeline import assemble
+    from pipeline.params import Assemble, Fresh, Proof
+
+    run(numbers, house, tiny, "synthesize")
+    (house / "assemble").mkdir()
+    given = Assemble(dev=0.0, synthetic_weight=0.5, mistake_weight=1.0, proof=Proof(rows=200, slice_rows=40))
+    inputs = (house / "pull", house / "mine", house / "synthesize")
+    assemble.run(given, Fresh(share=0.5, days=14), tiny, *inputs, house / "assemble")
+    rows = samples.read(house / "assemble").to_dicts()
+    cases = {case["image"]: case for case in samples.read(house / "mine").to_dicts()}
+    assert len(rows) == 10
+    for learned in rows:
+        assert cases[learned["parent"]]["family"] == learned["family"]
+        assert learned["prompt"] and learned["model"] == "street" and learned["usd"] == 0.0
+        again = scene.scene(learned["seed"], learned["label"], {"night"})
+        assert images.name(base.jpeg(paint.paint(again))) == learned["image"]
 
 
 def test_painting_again_gives_the_same_files(numbers: Synthesize, house: Path, tiny: Backbone) -> None:
