@@ -1,4 +1,4 @@
-"""Does painting what tonight's failures ask for beat painting at random? And does the filter catch bad batches?
+"""Does painting what failures ask for beat painting at random? And does the filter catch bad batches?
 
 python -m benchmarks.painting [--quick]
 """
@@ -102,7 +102,7 @@ def painted(arm: str, answered: pl.DataFrame, settings: Synthesize, count: int, 
             orders = [at_random(n, seed) for n in range(count)]
         case _:
             given = settings.model_copy(update={"images": count, "seed": seed})
-            modes = {"procedural": Procedural.modes}
+            modes: plan.Modes = {"procedural": Procedural.modes}
             slices, cases = mine.slices(answered), mine.mistakes(answered, 40)
             orders = plan.orders(cases, slices, given, modes, lambda image: None)
     rows = [
