@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for stage in stages.NAMES:
         _add_stage(commands, stage)
-    for add in (_add_night, _add_quarantine, _add_house, _add_world, _add_rollout, _add_airflow):
+    for add in (_add_night, _add_quarantine, _add_house, _add_world, _add_replay, _add_rollout, _add_airflow):
         add(commands)
     return parser
 
@@ -181,6 +181,33 @@ def _world(arguments: argparse.Namespace) -> None:
             simulation.play(params.load(), arguments.count, arguments.url)
         case "label":
             simulation.label(params.load(), Path("artifacts"))
+
+
+def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "play a validator's campaign and say what it would have paid"
+    command = commands.add_parser("replay", help=about, description=about)
+    who = command.add_mutually_exclusive_group(required=True)
+    who.add_argument("--bundle", type=Path, help="folder of the bundle that answers")
+    who.add_argument("--url", help="or address of a runtime, like http://127.0.0.1:8072")
+    command.add_argument("--profile", choices=("2026-01", "letterbox", "native"), default="2026-01")
+    command.add_argument("--challenges", type=int, default=1000, help="how many (%(default)s)")
+    command.add_argument("--seed", type=int, default=72, help="the same seed, the same bytes (%(default)s)")
+    command.add_argument(
+        "--data", default="gold", help="gold, or a folder with labels.csv (file,label,tags,source)"
+    )
+    command.add_argument(
+        "--out", type=Path, default=Path("var/replay"), help="where to keep JSON and picture"
+    )
+    command.set_defaults(do=_replay)
+
+
+def _replay(given: argparse.Namespace) -> None:
+    from pipeline import replay
+
+    if given.challenges < 1:
+        raise Fixable("--challenges: a campaign has at least one")
+    names = ("bundle", "url", "profile", "challenges", "seed", "data", "out")
+    replay.run(params.load(), replay.Wanted(**{name: getattr(given, name) for name in names}))
 
 
 def _add_rollout(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

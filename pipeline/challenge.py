@@ -28,6 +28,7 @@ _NOISE = (0.0, 0.001, 0.002)
 _BLUR = (1, 7, 9)
 
 _SHORT, _LONG = 10, 100
+_ALPHA = 0.05
 
 
 def seed_of(image: str, name: str) -> int:
@@ -177,6 +178,15 @@ def reward(labels: ArrayLike, predictions: ArrayLike) -> NDArray[np.float64]:
     earned = np.zeros(len(truth))
     earned[valid] = (0.5 * np.maximum(0.0, _matthews(*long)) + 0.5 * right) ** 3
     return earned
+
+
+def ema(rewards: ArrayLike) -> NDArray[np.float64]:
+    """The validator's moving average after each challenge of a stream, from nothing on."""
+    total, kept = 0.0, []
+    for earned in np.asarray(rewards, np.float64):
+        total += _ALPHA * (float(earned) - total)
+        kept.append(total)
+    return np.array(kept)
 
 
 def expected_reward(labels: ArrayLike, predictions: ArrayLike, draws: int = 40_000) -> float:

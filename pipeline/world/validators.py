@@ -92,8 +92,12 @@ def _drop_unfinished(truth: Path) -> None:
 def _seen(drawn: Scene, view: Pixels, view_seed: int) -> bool:
     if not drawn.works:
         return False
-    without = challenge.view(paint(replace(drawn, works=())), PROFILE, view_seed)
-    difference = np.abs(view.astype(np.int16) - without).max(axis=2)
+    return shows(view, challenge.view(paint(replace(drawn, works=())), PROFILE, view_seed))
+
+
+def shows(view: Pixels, bare: Pixels) -> bool:
+    """Whether a view tells apart a street with roadwork and the same street without."""
+    difference = np.abs(view.astype(np.int16) - bare).max(axis=2)
     return int((difference > _CLEARLY).sum()) > _NOTICED
 
 
