@@ -27,7 +27,7 @@ _SHRINK = (1, 2, 3)
 _NOISE = (0.0, 0.001, 0.002)
 _BLUR = (1, 7, 9)
 
-_SHORT, _LONG = 10, 100
+SHORT, LONG = 10, 100  # the windows of accuracy and of MCC
 _ALPHA = 0.05
 
 
@@ -173,11 +173,17 @@ def reward(labels: ArrayLike, predictions: ArrayLike) -> NDArray[np.float64]:
     positive, answered = truth[valid] > 0.5, given[valid] > 0.5
     hits, alarms = positive & answered, ~positive & answered
     misses, rejections = positive & ~answered, ~positive & ~answered
-    long = [_window(part, _LONG) for part in (hits, alarms, misses, rejections)]
-    right = _window(hits | rejections, _SHORT) / _window(np.ones_like(hits), _SHORT)
+    long = [_window(part, LONG) for part in (hits, alarms, misses, rejections)]
+    right = _window(hits | rejections, SHORT) / _window(np.ones_like(hits), SHORT)
     earned = np.zeros(len(truth))
-    earned[valid] = (0.5 * np.maximum(0.0, _matthews(*long)) + 0.5 * right) ** 3
+    earned[valid] = paid(matthews(*long), right)
     return earned
+
+
+def paid(mcc: NDArray[np.float64], accuracy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For one challenge, by the two windows that end with it."""
+    pay: NDArray[np.float64] = (0.5 * np.maximum(0.0, mcc) + 0.5 * accuracy) ** 3
+    return pay
 
 
 def ema(rewards: ArrayLike) -> NDArray[np.float64]:
@@ -204,7 +210,7 @@ def expected_reward(labels: ArrayLike, predictions: ArrayLike, draws: int = 40_0
         raise ValueError("no labelled answers to draw a stream from")
     drawn = np.stack([rng.choice(members, draws) for members in kinds])
     stream = drawn[rng.integers(len(kinds), size=draws), np.arange(draws)]
-    return float(reward(truth[stream], given[stream])[_LONG:].mean())
+    return float(reward(truth[stream], given[stream])[LONG:].mean())
 
 
 def _window(flags: NDArray[np.bool_], size: int) -> NDArray[np.float64]:
@@ -214,7 +220,7 @@ def _window(flags: NDArray[np.bool_], size: int) -> NDArray[np.float64]:
     return inside
 
 
-def _matthews(
+def matthews(
     hits: NDArray[np.float64],
     alarms: NDArray[np.float64],
     misses: NDArray[np.float64],

@@ -35,6 +35,8 @@ def run(params: Params, wanted: Wanted) -> None:
     drawn = pictures.read(folder, "params.yaml: pull.gold" if gold else "--data")
     name, ask = answering.of_bundle(wanted.bundle) if wanted.bundle else answering.of_url(str(wanted.url))
     table = campaign.played(drawn, ask, wanted.profile, wanted.challenges, wanted.seed)
+    if table["label"].n_unique() < 2:
+        raise Fixable("--challenges: too few, all of one label; ask for 100 or more")
     rows, ceiling = scores.by_slice(table, wanted.seed), scores.ceiling(table)
     show.table(name, rows, ceiling)
     _file(wanted.out, name, told(wanted, name, table, rows, ceiling))

@@ -11,7 +11,7 @@ Numbers = NDArray[np.float64]
 
 # Finer where good models live.
 NODES = np.concatenate([np.linspace(0, 0.8, 17), np.linspace(0.82, 1, 10)])
-LENGTH = 40_000
+WINDOWS = 8000
 
 
 def expected(rates: Numbers) -> Numbers:
@@ -24,11 +24,24 @@ def expected(rates: Numbers) -> Numbers:
 
 @lru_cache(maxsize=1)
 def _grid() -> Numbers:
-    """One stream for all nodes: what differs between two of them is what differs between two models."""
+    """The same luck at all nodes: what differs between two of them is what differs between two models."""
     rng = np.random.default_rng(72)
-    labels, luck = rng.integers(2, size=LENGTH), rng.random(LENGTH)
+    labels = rng.random((WINDOWS, challenge.LONG)) < 0.5
+    luck = rng.random((WINDOWS, challenge.LONG), np.float32)
+    clear, works = np.where(labels, 2, luck), np.where(labels, luck, 2)
+    right = [(_counts(clear < rate), _counts(works < rate)) for rate in NODES]
     grid = np.zeros((len(NODES), len(NODES)))
-    for place in np.ndindex(grid.shape):
-        right = luck < NODES[list(place)][labels]
-        grid[place] = challenge.reward(labels, np.where(right, labels, 1 - labels))[100:].mean()
+    for at in np.ndindex(grid.shape):
+        grid[at] = _paid(right[at[0]][0], right[at[1]][1], labels.sum(1))
     return grid
+
+
+def _counts(right: NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
+    """In the long window, and in the short one at its end."""
+    return right.sum(1).astype(np.float64), right[:, -challenge.SHORT :].sum(1).astype(np.float64)
+
+
+def _paid(clear: tuple[Numbers, Numbers], works: tuple[Numbers, Numbers], positive: Numbers) -> float:
+    alarms, misses = challenge.LONG - positive - clear[0], positive - works[0]
+    accuracy = (clear[1] + works[1]) / challenge.SHORT
+    return float(challenge.paid(challenge.matthews(works[0], alarms, misses, clear[0]), accuracy).mean())

@@ -59,6 +59,8 @@ class Tally:
 def by_slice(table: pl.DataFrame, seed: int) -> list[Score]:
     weights = resampled(table, seed)
     whole = rates(table, weights)
+    # Of very few pictures a redrawing may hold none of one label.
+    whole = np.where(np.isnan(whole), whole[0], whole)
     return [_score(name, part, rates(part, weights, table), whole) for name, part in slices(table)]
 
 
