@@ -116,7 +116,7 @@ class Network:
             return
         assert up.bias is not None
         raw = self._raw[: len(normal.numbers)]
-        self._linear.plain(normal, Matrix(up.weight, None, up.scales), raw)
+        self._linear.plain(normal, up.unbiased(), raw)
         activate(raw, up.bias, *_both(hidden))
 
     def _apart(self, rows: Tensor) -> Tensor:
@@ -133,19 +133,19 @@ class Network:
         # The constant, and limits between which a cascade would ask on: none, until it is told.
         self.limits = torch.tensor([ready.constant, float("inf"), float("inf")], device=self._device)
         self._start = ready.start.to(stream).to(self._device)
-        self._embed = matrix(ready.embed, None, stream, self._device)
+        self._embed = matrix(ready.embed, None, stream, stream, self._device)
         self._blocks = [self._block(layer) for layer in ready.layers]
 
     def _block(self, layer: FoldedLayer) -> Block:
         stream, products = self._precision.stream, self._precision.products
         return Block(
             layer.shift1.float().to(self._device),
-            matrix(layer.packed.weight, layer.packed.bias, products, self._device),
+            matrix(layer.packed.weight, layer.packed.bias, products, stream, self._device),
             # A twelfth of the work, and its rows come from attention: not worth a pass to quantise them.
-            matrix(layer.out, None, stream, self._device),
+            matrix(layer.out, None, stream, stream, self._device),
             layer.shift2.float().to(self._device),
-            matrix(layer.up.weight, layer.up.bias, products, self._device),
-            matrix(layer.down, None, products, self._device),
+            matrix(layer.up.weight, layer.up.bias, products, stream, self._device),
+            matrix(layer.down, None, products, stream, self._device),
         )
 
     def _buffers(self, shape: Shape, most: int) -> None:

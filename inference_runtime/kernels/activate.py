@@ -5,6 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from inference_runtime.kernels.gelu import gelu
 from inference_runtime.kernels.launch import TOP, block, check
 
 
@@ -31,7 +32,7 @@ def activate_kernel(
         up += tl.load(bias + WIDTH + column, mask=inside, other=0.0)
         x = x / (1.0 + tl.exp(-x)) * up
     else:
-        x = 0.5 * x * (1.0 + tl.erf(x * 0.7071067811865476))
+        x = gelu(x)
     if QUANTISED:
         scale = tl.maximum(tl.max(tl.abs(x), 0), 1e-12) / TOP
         tl.store(scales + row, scale)

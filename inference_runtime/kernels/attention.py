@@ -6,7 +6,8 @@ import triton.language as tl
 from torch import Tensor
 
 from inference_runtime.kernels.launch import check, wide
-from inference_runtime.kernels.rope import twin as turned
+from inference_runtime.kernels.rope import turned
+from inference_runtime.kernels.rope import twin as rope_twin
 
 LOG2_E = 1.4426950408889634
 
@@ -34,13 +35,7 @@ def attention_kernel(
     row = tl.program_id(0) * QUERIES + tl.arange(0, QUERIES)
     there = row[:, None] < TOKENS
     at = start + row[:, None] * 3 * width + half[None, :]
-    first = tl.load(at, mask=there, other=0.0).to(tl.float32)
-    second = tl.load(at + HALF, mask=there, other=0.0).to(tl.float32)
-    turn = row[:, None] * HALF + half[None, :]
-    cos = tl.load(cosine + turn, mask=there, other=0.0)
-    sin = tl.load(sine + turn, mask=there, other=0.0)
-    query_first = (first * cos - second * sin).to(kind)
-    query_second = (second * cos + first * sin).to(kind)
+    query_first, query_second = turned(at, HALF, cosine, sine, row[:, None] * HALF + half[None, :], there)
 
     highest = tl.full((QUERIES,), -1e30, tl.float32)
     total = tl.zeros((QUERIES,), tl.float32)
@@ -49,22 +44,19 @@ def attention_kernel(
         column = begin + tl.arange(0, KEYS)
         # Keys are read lying down: the product wants them as columns.
         present = column[None, :] < TOKENS
-        at = start + width + column[None, :] * 3 * width + half[:, None]
-        first = tl.load(at, mask=present, other=0.0).to(tl.float32)
-        second = tl.load(at + HALF, mask=present, other=0.0).to(tl.float32)
+        keys = start + width + column[None, :] * 3 * width + half[:, None]
         turn = column[None, :] * HALF + half[:, None]
-        cos = tl.load(cosine + turn, mask=present, other=0.0)
-        sin = tl.load(sine + turn, mask=present, other=0.0)
-        scores = tl.dot(query_first, (first * cos - second * sin).to(kind))
-        scores += tl.dot(query_second, (second * cos + first * sin).to(kind))
+        key_first, key_second = turned(keys, HALF, cosine, sine, turn, present)
+        scores = tl.dot(query_first.to(kind), key_first.to(kind))
+        scores += tl.dot(query_second.to(kind), key_second.to(kind))
         scores = tl.where(present, scores * SCALE, -1e30)
 
         higher = tl.maximum(highest, tl.max(scores, 1))
         shares = tl.exp2(scores - higher[:, None])
         fade = tl.exp2(highest - higher)
         total = total * fade + tl.sum(shares, 1)
-        at = start + 2 * width + column[:, None] * 3 * width + whole[None, :]
-        values = tl.load(at, mask=column[:, None] < TOKENS, other=0.0).to(kind)
+        below = start + 2 * width + column[:, None] * 3 * width + whole[None, :]
+        values = tl.load(below, mask=column[:, None] < TOKENS, other=0.0).to(kind)
         sums = tl.dot(shares.to(kind), values, sums * fade[:, None])
         highest = higher
 
@@ -110,7 +102,7 @@ def attention(
 
 def twin(packed: Tensor, cosine: Tensor, sine: Tensor, heads: int) -> Tensor:
     images, tokens, triple = packed.shape
-    apart = turned(packed, cosine, sine, heads).view(images, tokens, 3, heads, triple // 3 // heads)
+    apart = rope_twin(packed, cosine, sine, heads).view(images, tokens, 3, heads, triple // 3 // heads)
     query, key, value = apart.permute(2, 0, 3, 1, 4)
     shares = (query @ key.mT / query.shape[-1] ** 0.5).softmax(-1)
     return (shares @ value).transpose(1, 2).reshape(images, tokens, -1)

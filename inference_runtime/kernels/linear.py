@@ -26,18 +26,25 @@ class Matrix:
 
     weight: Tensor
     bias: Tensor | None = None
+    rounded: Tensor | None = None  # the bias as the library wants it: in the type of the output
     scales: Tensor | None = None
 
+    def unbiased(self) -> "Matrix":
+        return Matrix(self.weight, scales=self.scales)
 
-def matrix(weight: Tensor, bias: Tensor | None, dtype: torch.dtype, device: torch.device) -> Matrix:
+
+def matrix(
+    weight: Tensor, bias: Tensor | None, dtype: torch.dtype, output: torch.dtype, device: torch.device
+) -> Matrix:
     """Rounded or quantised from float64, a scale for each column."""
     kept = None if bias is None else bias.float().to(device)
+    rounded = None if bias is None else bias.to(output).to(device)
     if dtype not in TOP:
-        return Matrix(weight.to(dtype).to(device), kept)
+        return Matrix(weight.to(dtype).to(device), kept, rounded)
     scales = weight.abs().amax(1).clamp(min=1e-12) / TOP[dtype]
     numbers = weight / scales[:, None]
     whole = numbers.round() if dtype == torch.int8 else numbers.float()
-    return Matrix(whole.to(dtype).to(device), kept, scales.float().to(device))
+    return Matrix(whole.to(dtype).to(device), kept, rounded, scales.float().to(device))
 
 
 class Linear:
@@ -79,16 +86,16 @@ class Linear:
         scales = None if rows.scales is None or by.scales is None else (rows.scales, by.scales)
         one = partial(product, rows.numbers, by.weight, out)
         return {
-            f"kernel {tiles}": partial(one, tiles, bias=by.bias, gelu=gelu, residual=residual, scales=scales)
+            f"kernel {tiles}": partial(one, tiles, bias=by.bias, activated=gelu, residual=residual, scales=scales)
             for tiles in self._tiles
         }
 
 
 def _mm(rows: Rows, by: Matrix, out: Tensor) -> None:
-    if by.bias is None:
+    if by.rounded is None:
         torch.mm(rows.numbers, by.weight.T, out=out)
     else:
-        torch.addmm(by.bias.to(out.dtype), rows.numbers, by.weight.T, out=out)
+        torch.addmm(by.rounded, rows.numbers, by.weight.T, out=out)
 
 
 def _mm_gelu(rows: Rows, by: Matrix, bias: Tensor, out: Tensor) -> None:
@@ -99,9 +106,14 @@ def _mm_gelu(rows: Rows, by: Matrix, bias: Tensor, out: Tensor) -> None:
 def _scaled_mm(rows: Rows, by: Matrix, out: Tensor) -> None:
     assert rows.scales is not None and by.scales is not None
     down, along = rows.scales[: len(rows.numbers), None], by.scales[None, :]
-    bias = None if by.bias is None else by.bias.to(out.dtype)
     torch._scaled_mm(
-        rows.numbers, by.weight.T, scale_a=down, scale_b=along, bias=bias, out_dtype=out.dtype, out=out
+        rows.numbers,
+        by.weight.T,
+        scale_a=down,
+        scale_b=along,
+        bias=by.rounded,
+        out_dtype=out.dtype,
+        out=out,
     )
 
 

@@ -7,6 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from inference_runtime.kernels.gelu import gelu
 from inference_runtime.kernels.launch import TOP, check, wide
 
 
@@ -65,7 +66,7 @@ def product_kernel(
     if BIAS:
         x += tl.load(bias + column, mask=along, other=0.0)[None, :]
     if GELU:
-        x = 0.5 * x * (1.0 + tl.erf(x * 0.7071067811865476))
+        x = gelu(x)
     at = out + row[:, None] * COLUMNS + column[None, :]
     inside = down[:, None] & along[None, :]
     if RESIDUAL:
@@ -90,7 +91,6 @@ CHOICES = (
     Tiles(64, 64, 64, 4, 4),
     Tiles(64, 128, 64, 4, 4),
     Tiles(128, 64, 64, 4, 4),
-    Tiles(128, 128, 64, 4, 3),
     Tiles(128, 128, 64, 8, 4),
     Tiles(128, 256, 64, 8, 3),
     Tiles(256, 128, 64, 8, 3),
@@ -104,7 +104,7 @@ def product(
     tiles: Tiles,
     *,
     bias: Tensor | None = None,
-    gelu: bool = False,
+    activated: bool = False,
     residual: bool = False,
     scales: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
@@ -134,7 +134,7 @@ def product(
         TILE_INNER=tiles.inner,
         GROUP=8,
         BIAS=bias is not None,
-        GELU=gelu,
+        GELU=activated,
         RESIDUAL=residual,
         SCALED=scales is not None,
         WIDE=wide(left),

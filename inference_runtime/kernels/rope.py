@@ -9,6 +9,16 @@ from inference_runtime.kernels.launch import block, check
 
 
 @triton.jit
+def turned(at, HALF: tl.constexpr, cosine, sine, turn, there):
+    """The first and the second halves of heads, each pair turned by its angle."""
+    first = tl.load(at, mask=there, other=0.0).to(tl.float32)
+    second = tl.load(at + HALF, mask=there, other=0.0).to(tl.float32)
+    cos = tl.load(cosine + turn, mask=there, other=0.0)
+    sin = tl.load(sine + turn, mask=there, other=0.0)
+    return first * cos - second * sin, second * cos + first * sin
+
+
+@triton.jit
 def rope_kernel(
     packed,
     cosine,
@@ -21,14 +31,11 @@ def rope_kernel(
     # One token: its heads of queries and its heads of keys lie side by side.
     row = tl.program_id(0)
     part, half = tl.arange(0, BLOCK)[:, None], tl.arange(0, HALF)[None, :]
-    there = part < 2 * HEADS
-    turn = (row % TOKENS) * HALF + half
-    cos, sin = tl.load(cosine + turn), tl.load(sine + turn)
+    there = (part < 2 * HEADS) & (half >= 0)
     at = packed + row * 6 * HEADS * HALF + part * 2 * HALF + half
-    first = tl.load(at, mask=there, other=0.0).to(tl.float32)
-    second = tl.load(at + HALF, mask=there, other=0.0).to(tl.float32)
-    tl.store(at, (first * cos - second * sin).to(packed.dtype.element_ty), mask=there)
-    tl.store(at + HALF, (second * cos + first * sin).to(packed.dtype.element_ty), mask=there)
+    first, second = turned(at, HALF, cosine, sine, (row % TOKENS) * HALF + half + part * 0, there)
+    tl.store(at, first.to(packed.dtype.element_ty), mask=there)
+    tl.store(at + HALF, second.to(packed.dtype.element_ty), mask=there)
 
 
 def rope(packed: Tensor, cosine: Tensor, sine: Tensor, heads: int) -> Tensor:

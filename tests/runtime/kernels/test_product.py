@@ -23,7 +23,7 @@ def test_every_ending(bias, gelu, residual, numbers, poisoned, close) -> None:
     along = numbers(33) if bias else None
     out = numbers(9, 33) if residual else poisoned(9, 33)
     wanted = twin(left, right, along, gelu, out.clone() if residual else None)
-    close(product(left, right, out, SMALL, bias=along, gelu=gelu, residual=residual), wanted)
+    close(product(left, right, out, SMALL, bias=along, activated=gelu, residual=residual), wanted)
 
 
 @pytest.mark.parametrize("kind", [torch.int8, torch.float8_e4m3fn], ids=str)
