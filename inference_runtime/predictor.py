@@ -39,8 +39,10 @@ class Prepared:
 
 
 class Predictor:
-    def __init__(self, bundle: Bundle, threads: int | None = None, engine: str = "onnx") -> None:
-        self.bundle = bundle
+    def __init__(
+        self, bundle: Bundle, threads: int | None = None, engine: str = "onnx", because: str = "asked for"
+    ) -> None:
+        self.bundle, self.because = bundle, because
         self.spec = bundle.preprocess
         self._engine = engine_for(bundle, engine, threads)
 

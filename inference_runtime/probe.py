@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inference_runtime.bundle import load
+from inference_runtime.engines.placement import placed
 from inference_runtime.errors import BundleError
 from inference_runtime.predictor import Predictor
 from inference_runtime.preprocess import Preprocess
@@ -25,7 +26,9 @@ def loaded(folder: Path, held: Callable[[str], Predictor | None] = lambda id: No
     bundle = load(folder)
     if predictor := held(bundle.id):
         return predictor
-    predictor = Predictor(bundle, threads=1)  # per picture: the workers are the parallel part
+    place = placed(bundle)
+    # One thread per picture: the workers are the parallel part.
+    predictor = Predictor(bundle, threads=1, engine=place.engine, because=place.reason)
     prove(predictor)
     return predictor
 

@@ -61,6 +61,7 @@ class Public:
                 "version": bundle.version,
                 "classes": bundle.classes,
                 "engine": serving.predictor.engine,
+                "engine_because": serving.predictor.because,
                 "since": serving.since,
                 "pid": os.getpid(),
                 "requests": self._requests,

@@ -18,9 +18,13 @@ class Engine(Protocol):
         ...
 
 
+# Ways to run the entry `torch`, which is weights alone.
+OF_WEIGHTS = ("torch", "torch-compile", "torch-triton")
+
+
 def engine_for(bundle: Bundle, name: str = "onnx", threads: int | None = None) -> Engine:
     """`threads` work on one picture; None leaves the number to the engine."""
-    if name not in bundle.engines:
+    if ("torch" if name in OF_WEIGHTS else name) not in bundle.engines:
         held = ", ".join(sorted(bundle.engines))
         raise BundleError(f"{bundle.folder}: engines has no {name!r}, only {held}; export it or name another")
     match name:
@@ -32,5 +36,9 @@ def engine_for(bundle: Bundle, name: str = "onnx", threads: int | None = None) -
             from inference_runtime.engines.tensorrt import TensorRtEngine
 
             return TensorRtEngine(bundle)
+        case "torch" | "torch-compile" | "torch-triton":
+            from inference_runtime.engines.fleet import on_every_gpu
+
+            return on_every_gpu(bundle, name)
         case _:
             raise BundleError(f"{bundle.folder}: engines.{name} is unknown to this runtime; upgrade it")

@@ -19,7 +19,7 @@ BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 @dataclass(frozen=True)
 class Lane:
-    """Page-locked memory at this end, memory of the GPU at the other, and a recorded graph for each bucket."""
+    """Page-locked memory here, memory of the GPU there, and a recorded graph for each bucket."""
 
     staged: Tensor
     pixels: Tensor

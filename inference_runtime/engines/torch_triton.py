@@ -35,5 +35,7 @@ def computes_in(bundle: Bundle) -> str:
     named = bundle.engines[ENTRY].get("computes", "fp16")
     if named not in PRECISIONS:
         known = ", ".join(PRECISIONS)
-        raise BundleError(f"{bundle.folder}: engines.torch.computes: {named!r} is none of {known}; export it again")
+        raise BundleError(
+            f"{bundle.folder}: engines.torch.computes: {named!r} is none of {known}; export it again"
+        )
     return str(named)

@@ -105,4 +105,5 @@ def twin(packed: Tensor, cosine: Tensor, sine: Tensor, heads: int) -> Tensor:
     apart = rope_twin(packed, cosine, sine, heads).view(images, tokens, 3, heads, triple // 3 // heads)
     query, key, value = apart.permute(2, 0, 3, 1, 4)
     shares = (query @ key.mT / query.shape[-1] ** 0.5).softmax(-1)
-    return (shares @ value).transpose(1, 2).reshape(images, tokens, -1)
+    seen: Tensor = (shares @ value).transpose(1, 2).reshape(images, tokens, -1)
+    return seen

@@ -71,7 +71,7 @@ def in_graph(way: Way) -> float:
     graph.replay()
     end.record()
     end.synchronize()
-    return begin.elapsed_time(end) / (2 * CALLS)
+    return float(begin.elapsed_time(end)) / (2 * CALLS)
 
 
 def _file(device: torch.device) -> Path:

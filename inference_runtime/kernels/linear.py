@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -81,12 +82,14 @@ class Linear:
 
     def _fused(
         self, rows: Rows, by: Matrix, out: Tensor, gelu: bool = False, residual: bool = False
-    ) -> dict[str, partial[Tensor]]:
+    ) -> dict[str, partial[Any]]:
         assert (rows.scales is None) == (by.scales is None)
         scales = None if rows.scales is None or by.scales is None else (rows.scales, by.scales)
         one = partial(product, rows.numbers, by.weight, out)
         return {
-            f"kernel {tiles}": partial(one, tiles, bias=by.bias, activated=gelu, residual=residual, scales=scales)
+            f"kernel {tiles}": partial(
+                one, tiles, bias=by.bias, activated=gelu, residual=residual, scales=scales
+            )
             for tiles in self._tiles
         }
 

@@ -1,8 +1,8 @@
 """Where the residual stream is read: shifted by what it owes, and normalised to mean 0 and variance 1.
 
-Residual and LayerScale need no kernel of their own. LayerScale is folded into the weights before it, the matrix
-product adds onto the stream, and its bias is owed: `shift` is the sum of all biases so far. LayerNorm's own weight
-and bias are folded into the matrix product that follows.
+Residual and LayerScale need no kernel of their own. LayerScale is folded into the weights before it, the
+matrix product adds onto the stream, and its bias is owed: `shift` is the sum of all biases so far.
+LayerNorm's own weight and bias are folded into the matrix product that follows.
 """
 
 import torch

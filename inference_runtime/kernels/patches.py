@@ -1,4 +1,4 @@
-"""uint8 pixels to normalised patches, a row for each token: the rows of class and register tokens are zeros."""
+"""uint8 pixels to normalised patches, a row per token: those of class and register tokens are zeros."""
 
 import triton
 import triton.language as tl

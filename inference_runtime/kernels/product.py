@@ -1,4 +1,4 @@
-"""A matrix product that ends as its reader wants it: scales, bias, GELU and residual without another round trip."""
+"""A matrix product that ends as its reader wants it: scaled, biased, through GELU, onto the residual."""
 
 from dataclasses import dataclass
 
@@ -113,7 +113,9 @@ def product(
     columns = right.shape[0]
     check(left, right, out, at=left)
     assert right.shape == (columns, inner) and out.shape == (rows, columns) and left.dtype == right.dtype
-    assert (left.dtype in TOP) == (scales is not None), "scales belong to int8 and float8, and to nothing else"
+    assert (left.dtype in TOP) == (scales is not None), (
+        "scales belong to int8 and float8, and to nothing else"
+    )
     for vector, size in ((bias, columns), *zip(scales or (), (rows, columns), strict=False)):
         if vector is not None:
             check(vector, at=left)

@@ -1,7 +1,9 @@
 """Pillow's antialiased resize, bit for bit: whole numbers throughout, as Pillow has them.
 
-First every output column from the columns it covers, then every output row. Where a frame is more than twice as
-large as `gap` allows, both read the means of boxes of whole pixels instead of pixels; Pillow calls that `reduce`.
+First every output column from the columns it covers, then every output row. Where a frame is more than
+twice as large as `gap` allows, both read the means of boxes of whole pixels instead of pixels; Pillow calls
+that `reduce`. Pillow 13 takes the rows first where they shrink much more than the columns; then the two differ
+by at most one level of 255.
 """
 
 import math
@@ -84,7 +86,7 @@ def down_kernel(
 
 
 def resize(frame: Tensor, out: Tensor, between: Tensor, gap: float | None = None) -> Tensor:
-    """uint8 [height, width, 3] to the size of `out`; `between` holds at least frame rows x out columns x 3."""
+    """uint8 [height, width, 3] to the size of `out`; `between` holds frame rows x out columns x 3, or more."""
     height, width, _ = frame.shape
     rows, columns, _ = out.shape
     check(frame, out, between, at=frame)

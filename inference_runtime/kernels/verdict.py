@@ -1,7 +1,7 @@
 """The end: last LayerNorm, pooling, head, calibration and the cascade's route, from the residual stream.
 
-All of them but the norm's deviation are linear, so they are folded into one vector for the class token and one for
-the patches. A token then gives one number, and the picture's logit is their sum.
+All of them but the norm's deviation are linear, so they are folded into one vector for the class token and
+one for the patches. A token then gives one number, and the picture's logit is their sum.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""The same function in plain torch: what the kernels are judged by, the engine without Triton, and the peer to beat."""
+"""The same in plain torch: judge of the kernels, engine where Triton is not, and the peer to beat."""
 
 import math
 
@@ -40,7 +40,8 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         x = x + self.scale1 * self.out(self._attention(self.packed(self.norm1(x)), cosine, sine))
-        return x + self.scale2 * self.down(self._activated(self.up(self.norm2(x))))
+        after: Tensor = x + self.scale2 * self.down(self._activated(self.up(self.norm2(x))))
+        return after
 
     def _attention(self, packed: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         images, tokens, _ = packed.shape

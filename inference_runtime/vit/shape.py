@@ -60,9 +60,7 @@ KNOWN = {"vits16": VITS, "vitb16": VITB, "vitl16": VITL}
 
 def known(name: str, side: int = 224) -> Shape:
     sizes = KNOWN[name]
-    return Shape(
-        **sizes, gated=False, patch=16, registers=4, theta=100.0, eps=1e-5, pixels=(side, side)
-    )
+    return Shape(**sizes, gated=False, patch=16, registers=4, theta=100.0, eps=1e-5, pixels=(side, side))
 
 
 def from_config(config: Mapping[str, Any], height: int, width: int) -> Shape:

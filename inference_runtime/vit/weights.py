@@ -99,16 +99,17 @@ def expected(shape: Shape) -> dict[str, tuple[int, ...]]:
 
 
 def _of_layer(shape: Shape) -> dict[str, tuple[int, ...]]:
-    wide, gate = shape.width, {"mlp.gate_proj.weight": (shape.mlp, shape.width)}
-    attention = {f"attention.{one}_proj.weight": (wide, wide) for one in "qkvo"}
-    vectors = ("norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias")
-    scales = ("layer_scale1.lambda1", "layer_scale2.lambda1")
-    mlp = {"mlp.up_proj.weight": (shape.mlp, wide), "mlp.down_proj.weight": (wide, shape.mlp)}
-    return {name: (wide,) for name in (*vectors, *scales)} | attention | mlp | (gate if shape.gated else {})
+    wide, tall = shape.width, shape.mlp
+    vectors = (*(f"norm{n}.{one}" for n in (1, 2) for one in ("weight", "bias")),)
+    vectors += ("layer_scale1.lambda1", "layer_scale2.lambda1")
+    sizes: dict[str, tuple[int, ...]] = dict.fromkeys(vectors, (wide,))
+    sizes |= {f"attention.{one}_proj.weight": (wide, wide) for one in "qkvo"}
+    sizes |= {"mlp.up_proj.weight": (tall, wide), "mlp.down_proj.weight": (wide, tall)}
+    return sizes | {"mlp.gate_proj.weight": (tall, wide)} if shape.gated else sizes
 
 
 def random(shape: Shape, seed: int = 0) -> Vit:
-    """As if freshly initialised, but for vectors that would be ones and zeros: those show nothing of a mistake."""
+    """As if freshly initialised, but no vector is ones or zeros: those would hide a mistake."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*size: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Compiles every kernel for every GPU generation we name, with no GPU: one JSON line each, with what ptxas says.
+"""Compiles every kernel for every GPU generation we name, with no GPU; a JSON line each of what ptxas says.
 
 Shapes are those of a ViT-L/16 at 224. Runs in a process of its own, in which Triton does not interpret.
 """
@@ -73,16 +73,24 @@ def _products() -> Iterator[Case]:
     large = CHOICES[-1]
     yield _product(f"product {large} residual", large, "fp16", "fp16", {"RESIDUAL": True})
     for kind, stream in (("fp8e4nv", "bf16"), ("i8", "fp16")):
-        yield _product(f"product {CHOICES[3]} {kind}", CHOICES[3], kind, stream, {"BIAS": True, "SCALED": True})
+        yield _product(
+            f"product {CHOICES[3]} {kind}", CHOICES[3], kind, stream, {"BIAS": True, "SCALED": True}
+        )
 
 
 def _product(name: str, tiles: Any, kind: str, stream: str, ending: dict[str, bool]) -> Case:
-    vectors = {one: "*fp32" for one in ("bias", "row_scales", "column_scales")}
+    vectors = dict.fromkeys(("bias", "row_scales", "column_scales"), "*fp32")
     types = {"left": f"*{kind}", "right": f"*{kind}", "out": f"*{stream}", "rows": "i32"} | vectors
     none = dict.fromkeys(("BIAS", "GELU", "RESIDUAL", "SCALED", "WIDE"), False)
     sides = {"TILE_ROWS": tiles.rows, "TILE_COLUMNS": tiles.columns, "TILE_INNER": tiles.inner, "GROUP": 8}
     sizes = {"COLUMNS": 4096, "INNER": 1024} | sides | none | ending
-    return name, "product.product_kernel", types, sizes, {"num_warps": tiles.warps, "num_stages": tiles.stages}
+    return (
+        name,
+        "product.product_kernel",
+        types,
+        sizes,
+        {"num_warps": tiles.warps, "num_stages": tiles.stages},
+    )
 
 
 def compiled(case: Case, architecture: int) -> dict[str, Any]:
@@ -97,7 +105,9 @@ def compiled(case: Case, architecture: int) -> dict[str, Any]:
     function = getattr(import_module(f"inference_runtime.kernels.{module}"), kernel)
     signature = {one: types.get(one, "constexpr") for one in function.arg_names}
     aligned = {(n,): [["tt.divisibility", 16]] for n, one in enumerate(signature.values()) if one[0] == "*"}
-    source = ASTSource(function, signature, {(function.arg_names.index(k),): v for k, v in constants.items()}, aligned)
+    source = ASTSource(
+        function, signature, {(function.arg_names.index(k),): v for k, v in constants.items()}, aligned
+    )
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         made = triton.compile(source, target=GPUTarget("cuda", architecture, 32), options=options)

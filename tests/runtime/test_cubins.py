@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[2]
 ARCHITECTURES = {80, 86, 89, 90, 100}
 # In kilobytes, what one program may have of an architecture's shared memory.
 SHARED = {80: 163, 86: 99, 89: 99, 90: 227, 100: 227}
-# A kernel of rows must leave room for many beside it; a product fills its processor and may use what there is.
+# A kernel of rows must leave room for many beside it; a product fills its processor.
 REGISTERS = {"product": 255, "attention": 208}
 OF_ROWS = 64
-# Spilling costs a trip to memory. The largest tiles on Blackwell do, a little, and so may lose the measurement there.
+# Spilling costs a trip to memory. The largest tiles do, a little, on Blackwell: the measurement decides there.
 SPILLS = {("product 256x128x64 w8 s3 gelu", 100): 64}
 
 

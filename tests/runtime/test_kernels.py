@@ -28,5 +28,7 @@ def test_every_kernel_and_the_engine_equal_their_twins_interpreted() -> None:
 @pytest.mark.gpu
 def test_every_kernel_and_the_engine_equal_their_twins_on_the_gpu() -> None:
     if subprocess.run([sys.executable, "-c", CUDA]).returncode:
-        pytest.skip("no NVIDIA GPU here; on a machine that has one: pytest -m gpu tests/runtime/test_kernels.py")
+        pytest.skip(
+            "no NVIDIA GPU here; on a machine that has one: pytest -m gpu tests/runtime/test_kernels.py"
+        )
     run_on("cuda", TRITON_INTERPRET="0")

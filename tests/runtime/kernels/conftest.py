@@ -15,7 +15,7 @@ if DEVICE is None:
 else:
     import torch
 
-# How far a kernel may be from its twin in float64, in parts of the largest number: a few roundings of the type.
+# How far a kernel may be from its twin in float64, in parts of the largest number: a few roundings.
 # The interpreter cuts bfloat16 off instead of rounding it, which doubles the error.
 TOLERANCE = {"float32": 3e-6, "float16": 2e-3, "bfloat16": 2e-2}
 Numbers = Callable[..., "torch.Tensor"]

@@ -7,7 +7,7 @@ from inference_runtime import preprocess
 from inference_runtime.kernels.resize import boxes, resize, twin
 from inference_runtime.preprocess import Preprocess
 
-# (frame, model, gap), as width and height: larger, smaller, the same, one side each way, and boxes that do not fit.
+# (frame, model, gap), width first: larger, smaller, the same, a side each way, and boxes that do not fit.
 SIZES = [
     ((50, 37), (16, 16), None),
     ((9, 7), (16, 32), None),
@@ -30,7 +30,7 @@ def resized(frame: np.ndarray, size: tuple[int, int], gap: float | None, device:
 
 
 def by_pillow(frame: np.ndarray, size: tuple[int, int], gap: float | None) -> np.ndarray:
-    """Columns first, then rows. Pillow itself takes rows first where the height shrinks much more than the width."""
+    """Columns first, then rows: Pillow itself goes the other way where the height shrinks much more."""
     picture = Image.fromarray(frame)
     factors = [boxes(old, new, gap) for old, new in zip(picture.size, size, strict=True)]
     box = (0, 0, picture.width / factors[0], picture.height / factors[1])
