@@ -1,9 +1,8 @@
 """Pillow's antialiased resize, bit for bit: whole numbers throughout, as Pillow has them.
 
-First every output column from the columns it covers, then every output row. Where a frame is more than
-twice as large as `gap` allows, both read the means of boxes of whole pixels instead of pixels; Pillow calls
-that `reduce`. Pillow 13 takes the rows first where they shrink much more than the columns; then the two differ
-by at most one level of 255.
+First every output column from the columns it covers, then every output row. A frame of more than twice what
+`gap` allows is read as the means of boxes of whole pixels, which Pillow calls `reduce`. Pillow 13 takes the
+rows first where they shrink much more than the columns: then the two differ by at most one level of 255.
 """
 
 import math
@@ -86,7 +85,7 @@ def down_kernel(
 
 
 def resize(frame: Tensor, out: Tensor, between: Tensor, gap: float | None = None) -> Tensor:
-    """uint8 [height, width, 3] to the size of `out`; `between` holds frame rows x out columns x 3, or more."""
+    """uint8 [height, width, 3] to the size of `out`; `between` holds frame rows x out columns x 3."""
     height, width, _ = frame.shape
     rows, columns, _ = out.shape
     check(frame, out, between, at=frame)

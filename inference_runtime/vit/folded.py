@@ -1,8 +1,8 @@
 """What can be computed before any picture comes, is.
 
 LayerNorm's weight and bias go into the product that follows; LayerScale into the one before. A product that
-adds onto the residual stream owes its bias: `shift` says at every reading what is owed so far. The final norm,
-pooling, head and calibration are one vector for the class token and one for the patches.
+adds onto the residual stream owes its bias: `shift` says at every reading what is owed so far. The final
+norm, pooling, head and calibration are one vector for the class token and one for the patches.
 """
 
 from dataclasses import dataclass

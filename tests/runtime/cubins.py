@@ -104,10 +104,10 @@ def compiled(case: Case, architecture: int) -> dict[str, Any]:
     module, kernel = place.split(".")
     function = getattr(import_module(f"inference_runtime.kernels.{module}"), kernel)
     signature = {one: types.get(one, "constexpr") for one in function.arg_names}
-    aligned = {(n,): [["tt.divisibility", 16]] for n, one in enumerate(signature.values()) if one[0] == "*"}
-    source = ASTSource(
-        function, signature, {(function.arg_names.index(k),): v for k, v in constants.items()}, aligned
-    )
+    pointers = [n for n, one in enumerate(signature.values()) if one[0] == "*"]
+    aligned = {(n,): [["tt.divisibility", 16]] for n in pointers}
+    fixed = {(function.arg_names.index(name),): value for name, value in constants.items()}
+    source = ASTSource(function, signature, fixed, aligned)
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         made = triton.compile(source, target=GPUTarget("cuda", architecture, 32), options=options)
@@ -129,7 +129,7 @@ def _said(pattern: str, log: str) -> str:
 
 
 def possible(case: Case, architecture: int) -> bool:
-    """Older GPUs lack float8, and smaller ones the shared memory that large tiles take: there they are no choice."""
+    """Older GPUs lack float8."""
     return "fp8" not in case[0] or architecture >= FLOAT8_FROM
 
 

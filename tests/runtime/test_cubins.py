@@ -15,7 +15,7 @@ SHARED = {80: 163, 86: 99, 89: 99, 90: 227, 100: 227}
 # A kernel of rows must leave room for many beside it; a product fills its processor.
 REGISTERS = {"product": 255, "attention": 208}
 OF_ROWS = 64
-# Spilling costs a trip to memory. The largest tiles do, a little, on Blackwell: the measurement decides there.
+# Spilling costs a trip to memory. The largest tiles do, a little, on Blackwell: measuring decides there.
 SPILLS = {("product 256x128x64 w8 s3 gelu", 100): 64}
 
 
