@@ -1,15 +1,16 @@
 """The routes behind the admin door: which bundle has which role."""
 
-import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, get_args
 
 from inference_runtime.bodies import object_of
-from inference_runtime.door import Routes
+from inference_runtime.door import Routes, answered
 from inference_runtime.errors import Fixable
+from inference_runtime.exchange import Exchange
 from inference_runtime.roles import Placed, Role, Roles, Roster, Trial
 from inference_runtime.wire import Refusal, Response
 
@@ -31,32 +32,36 @@ class Admin:
     def __init__(self, roles: Roles) -> None:
         self._roles = roles
 
-    async def bundles(self, body: bytes) -> Response:
+    def bundles(self, exchange: Exchange) -> Response:
         return Response(HTTPStatus.OK, shown(self._roles.roster))
 
-    async def place(self, body: bytes) -> Response:
-        asked = object_of(body)
+    def place(self, exchange: Exchange) -> None:
+        asked = object_of(exchange.body)
         folder, role, share = _folder(asked), _role(asked), _share(asked)
-        # Loading takes seconds, and the loop answers others meanwhile.
-        return await asyncio.to_thread(_changed, lambda: self._roles.place(folder, role, share))
 
-    async def promote(self, body: bytes) -> Response:
-        id = object_of(body).get("bundle")
+        def place() -> None:
+            exchange.reply(answered(lambda: _changed(lambda: self._roles.place(folder, role, share))))
+
+        # Loading takes seconds, and the loop answers others meanwhile.
+        threading.Thread(target=place, name="loading", daemon=True).start()
+
+    def promote(self, exchange: Exchange) -> Response:
+        id = object_of(exchange.body).get("bundle")
         if not isinstance(id, str):
             raise Refusal(HTTPStatus.BAD_REQUEST, "bundle: missing, or no string")
         return _changed(lambda: self._roles.promote(id))
 
-    async def rollback(self, body: bytes) -> Response:
+    def rollback(self, exchange: Exchange) -> Response:
         return _changed(self._roles.rollback)
 
-    async def end(self, body: bytes) -> Response:
-        match object_of(body).get("role"):
+    def end(self, exchange: Exchange) -> Response:
+        match object_of(exchange.body).get("role"):
             case "shadow" | "canary" as role:
                 trial: Trial = role
                 return _changed(lambda: self._roles.end(trial))
         raise Refusal(HTTPStatus.BAD_REQUEST, f"role: name one of {', '.join(get_args(Trial))}")
 
-    async def comparison(self, body: bytes) -> Response:
+    def comparison(self, exchange: Exchange) -> Response:
         challenger = self._roles.roster.challenger
         if challenger is None:
             raise Refusal(HTTPStatus.NOT_FOUND, "comparison: there is neither shadow nor canary")

@@ -1,27 +1,47 @@
-"""What a request's body holds."""
+"""What a request's body holds: one picture or many, as they are, in JSON, or in a form."""
 
 import binascii
 import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from inference_runtime.wire import Refusal
+import pybase64
+
+from inference_runtime.wire import Head, Refusal
+
+IMAGES = 64
+
+# The one shape that nearly all clients send. Megabytes of base64 need no general parser: what lies between these
+# two is decoded strictly, so whatever else hides there is found, and the general parser has its turn.
+OPENING = re.compile(rb'\s*\{\s*"image"\s*:\s*"')
+CLOSING = re.compile(rb'"\s*\}\s*\Z')
+CLOSING_BYTES = 32
+BOUNDARY = re.compile(r'multipart/form-data;.*\bboundary=(?:"([^"]{1,70})"|([^\s";,]{1,70}))', re.IGNORECASE)
+
+Body = bytes | bytearray
 
 
-def image_of(body: bytes) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`many` is the shape of the answer, for one picture in a list is still a list."""
+
+    images: Sequence[bytes]
+    many: bool = False
+
+
+def asked(head: Head, body: Body) -> Asked:
+    if form := BOUNDARY.match(head.headers.get("content-type", "")):
+        return _some(list(_parts(bytes(body), (form[1] or form[2]).encode("latin-1"))), "form")
     # No picture starts with a brace, so the body says by itself what it is; clients often do not.
     if not body[:64].lstrip().startswith(b"{"):
-        return body
-    text = object_of(body).get("image")
-    if not isinstance(text, str):
-        raise Refusal(HTTPStatus.BAD_REQUEST, "image: missing, or not a base64 string")
-    try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except ValueError as error:
-        raise Refusal(HTTPStatus.BAD_REQUEST, f"image: not base64 ({error})") from error
+        return Asked([bytes(body)])
+    return _from_json(body)
 
 
-def object_of(body: bytes) -> dict[str, Any]:
+def object_of(body: Body) -> dict[str, Any]:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -29,3 +49,53 @@ def object_of(body: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Refusal(HTTPStatus.BAD_REQUEST, "body: not a JSON object")
     return found
+
+
+def _from_json(body: Body) -> Asked:
+    if (image := _common_shape(body)) is not None:
+        return Asked([image])
+    found = object_of(body)
+    if "images" not in found:
+        return Asked([_decoded(found.get("image"), "image")])
+    if "image" in found or not isinstance(found["images"], list):
+        raise Refusal(HTTPStatus.BAD_REQUEST, "images: not a list of base64 strings, or beside image")
+    return _some([_decoded(text, f"images[{n}]") for n, text in enumerate(found["images"])], "images")
+
+
+def _common_shape(body: Body) -> bytes | None:
+    opening = OPENING.match(body)
+    closing = CLOSING.search(body, max(0, len(body) - CLOSING_BYTES))
+    if not opening or not closing or closing.start() < opening.end():
+        return None
+    try:
+        return pybase64.b64decode(memoryview(body)[opening.end() : closing.start()], validate=True)
+    except binascii.Error:
+        return None
+
+
+def _decoded(text: Any, name: str) -> bytes:
+    if not isinstance(text, str):
+        raise Refusal(HTTPStatus.BAD_REQUEST, f"{name}: missing, or not a base64 string")
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, f"{name}: not base64 ({error})") from error
+
+
+def _some(images: list[bytes], name: str) -> Asked:
+    if not 0 < len(images) <= IMAGES:
+        raise Refusal(HTTPStatus.BAD_REQUEST, f"{name}: {len(images)} images; send 1 to {IMAGES}")
+    return Asked(images, many=True)
+
+
+def _parts(body: bytes, boundary: bytes) -> Iterator[bytes]:
+    """The contents of a form, whatever its fields are called."""
+    line = b"\r\n--" + boundary
+    data = b"\r\n" + body
+    end = data.find(line)
+    while end >= 0 and not data.startswith(b"--", end + len(line)):
+        start = data.find(b"\r\n\r\n", end)
+        end = data.find(line, start)
+        if start < 0 or end < 0:
+            raise Refusal(HTTPStatus.BAD_REQUEST, "form: a part does not end; send multipart/form-data")
+        yield data[start + 4 : end]

@@ -1,16 +1,34 @@
 """A place to knock at: an address, the routes behind it, and the token that opens it."""
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TypeVar
 
+from inference_runtime.exchange import Exchange
 from inference_runtime.wire import Head, Refusal, Response
+
+log = logging.getLogger("inference_runtime")
 
 BODY_BYTES = 32 << 20
 
-Route = Callable[[bytes], Awaitable[Response]]
+# The answer; or None, and it is given later by `exchange.reply`. Called by the event loop, so it must not wait.
+Route = Callable[[Exchange], Response | None]
+Answered = TypeVar("Answered", Response, Response | None)
 Routes = Mapping[str, Mapping[str, Route]]  # by path, then by method
+
+
+def answered(work: Callable[[], Answered]) -> Response | Answered:
+    """What `work` gives, or the answer that says why it gives none."""
+    try:
+        return work()
+    except Refusal as refusal:
+        return refusal.response
+    except Exception:
+        log.exception("a request failed")
+        return Response(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "internal: the server's log says more"})
 
 
 @dataclass(frozen=True)
@@ -18,6 +36,7 @@ class Door:
     host: str
     port: int
     routes: Routes
+    patience: float  # seconds that a request may take, unless it says itself
     token: str | None = None
 
     def admitted(self, head: Head) -> Route:

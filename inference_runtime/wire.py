@@ -1,24 +1,20 @@
-"""HTTP/1.1 as far as this server needs it: one request in, one JSON answer out, connections kept."""
+"""HTTP/1.1 as far as this server needs it: what a head says, and what an answer looks like."""
 
-import asyncio
 import json
 import re
-from asyncio import StreamReader, StreamWriter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 HEAD_BYTES = 32 << 10
-IDLE_SECONDS = 75.0
-BODY_SECONDS = 30.0
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 64 << 20
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+LINES = {status: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Head:
     """What comes before the body."""
 
@@ -29,10 +25,10 @@ class Head:
     keep: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Response:
     status: HTTPStatus
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | str
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -48,62 +44,24 @@ def busy(reason: str) -> Refusal:
     return Refusal(HTTPStatus.TOO_MANY_REQUESTS, f"{reason}; try again in a second", {"Retry-After": "1"})
 
 
-async def read_head(reader: StreamReader) -> Head | None:
-    """None when the other side has nothing more to say."""
-    try:
-        async with asyncio.timeout(IDLE_SECONDS):
-            text = await reader.readuntil(b"\r\n\r\n")
-    except (asyncio.IncompleteReadError, TimeoutError):
-        return None
-    except asyncio.LimitOverrunError as error:
-        reason = f"head: longer than {HEAD_BYTES >> 10} KiB"
-        raise Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, reason) from error
-    return _parsed(text.decode("latin-1"))
-
-
-async def read_body(reader: StreamReader, writer: StreamWriter, head: Head) -> bytes:
-    if head.headers.get("expect", "").lower() == "100-continue":
-        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await reader.readexactly(head.length)
-    except TimeoutError as error:
-        reason = f"body: not whole within {BODY_SECONDS:.0f} s"
-        raise Refusal(HTTPStatus.REQUEST_TIMEOUT, reason) from error
-
-
-async def write(writer: StreamWriter, response: Response, keep: bool, only_head: bool = False) -> None:
-    body = json.dumps(response.body, allow_nan=False).encode() + b"\n"
+def encoded(response: Response, keep: bool, only_head: bool = False) -> bytes:
+    is_text = isinstance(response.body, str)
+    body = response.body if isinstance(response.body, str) else json.dumps(response.body, allow_nan=False)
+    data = body.encode() + b"\n"
     lines = [
-        f"HTTP/1.1 {response.status.value} {response.status.phrase}",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-        *(f"{name}: {value}" for name, value in response.headers.items()),
-        f"Connection: {'keep-alive' if keep else 'close'}",
+        LINES[response.status],
+        "Content-Type: text/plain; version=0.0.4\r\n" if is_text else "Content-Type: application/json\r\n",
+        f"Content-Length: {len(data)}\r\n",
+        *(f"{name}: {value}\r\n" for name, value in response.headers.items()),
+        "Connection: keep-alive\r\n\r\n" if keep else "Connection: close\r\n\r\n",
     ]
-    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-    writer.write(head if only_head else head + body)
-    await writer.drain()
+    head = "".join(lines).encode("latin-1")
+    return head if only_head else head + data
 
 
-async def linger(reader: StreamReader, writer: StreamWriter) -> None:
-    """Ends a connection whose request was not read to its end.
-
-    Closing with unread bytes resets it, and the other side may lose the answer that says why.
-    """
-    if writer.can_write_eof():
-        writer.write_eof()
-    rest = LINGER_BYTES
-    try:
-        async with asyncio.timeout(LINGER_SECONDS):
-            while rest > 0 and (gone := await reader.read(1 << 16)):
-                rest -= len(gone)
-    except TimeoutError:
-        return
-
-
-def _parsed(text: str) -> Head:
-    first, *lines = text[:-4].lstrip("\r\n").split("\r\n")
+def parsed(text: bytes) -> Head:
+    """`text` is a head without the empty line that ends it."""
+    first, *lines = text.decode("latin-1").lstrip("\r\n").split("\r\n")
     method, target, version = _request_line(first)
     headers = _headers(lines)
     if "transfer-encoding" in headers:

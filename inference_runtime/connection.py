@@ -1,0 +1,192 @@
+"""One client: bytes in until a request is whole, one answer out, and then the next."""
+
+import asyncio
+import socket
+import time
+from enum import Enum, auto
+from http import HTTPStatus
+
+from inference_runtime import wire
+from inference_runtime.door import Door, answered
+from inference_runtime.exchange import Exchange, late, patience_of
+from inference_runtime.traffic import Traffic
+from inference_runtime.wire import HEAD_BYTES, Head, Refusal, Response, busy
+
+IDLE_SECONDS = 75.0
+BODY_SECONDS = 30.0
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 64 << 20
+# The kernel gathers this much before it wakes the loop; more than it may hold would be waited for in vain.
+GATHER_BYTES = 1 << 20
+
+
+class State(Enum):
+    HEAD = auto()
+    BODY = auto()
+    ANSWER = auto()
+    LINGER = auto()
+
+
+class Connection(asyncio.BufferedProtocol):
+    def __init__(self, door: Door, traffic: Traffic) -> None:
+        self._door = door
+        self._traffic = traffic
+        self._state = State.HEAD
+        self._since = time.monotonic()
+        self._text = b""
+        self._exchange: Exchange | None = None
+        self._held = 0
+        self._lingered = 0
+        self._room = memoryview(b"")
+
+    @property
+    def is_idle(self) -> bool:
+        return self._state in (State.HEAD, State.LINGER) and not self._text
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._socket: socket.socket = transport.get_extra_info("socket")
+        self._traffic.connections.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._traffic.connections.discard(self)
+        if self._exchange:
+            self._exchange.abandoned = True
+        self._end_exchange()
+
+    def get_buffer(self, hint: int) -> memoryview:
+        return self._room if self._state is State.BODY else self._traffic.scratch
+
+    def buffer_updated(self, count: int) -> None:
+        match self._state:
+            case State.BODY:
+                self._room = self._room[count:]
+                if not self._room:
+                    self._begin()
+            case State.LINGER:
+                self._lingered += count
+                if self._lingered > LINGER_BYTES:
+                    self.close()
+            case _:
+                self._text += self._traffic.scratch[:count]
+                self._read_on()
+
+    def answer(self, exchange: Exchange, response: Response) -> None:
+        """Nothing happens when the exchange was answered before, or its client is gone."""
+        if exchange is not self._exchange:
+            return
+        keep = exchange.head.keep and not self._traffic.draining
+        self._write(response, keep, only_head=exchange.head.method == "HEAD")
+        self._end_exchange()
+        self._await_head()
+        if not keep:
+            self._transport.close()
+        elif self._text:
+            asyncio.get_running_loop().call_soon(self._read_on)
+
+    def watch(self, now: float) -> None:
+        """Called by the clock."""
+        waited = now - self._since
+        if self._exchange and now > self._exchange.deadline:
+            self._exchange.abandoned = True
+            self.answer(self._exchange, late().response)
+        elif self._state is State.BODY and waited > BODY_SECONDS:
+            reason = f"body: not whole within {BODY_SECONDS:.0f} s"
+            self._refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, reason))
+        elif (self._state is State.HEAD and waited > IDLE_SECONDS) or (
+            self._state is State.LINGER and waited > LINGER_SECONDS
+        ):
+            self.close()
+
+    def close(self) -> None:
+        self._transport.abort()
+
+    def _read_on(self) -> None:
+        """Begins a request if its head is whole."""
+        if self._state is State.ANSWER and len(self._text) > HEAD_BYTES:
+            self._transport.pause_reading()  # whoever sends ahead of the answers waits
+        if self._state is not State.HEAD:
+            return
+        end = self._text.find(b"\r\n\r\n")
+        if end > HEAD_BYTES or (end < 0 and len(self._text) > HEAD_BYTES):
+            reason = f"head: longer than {HEAD_BYTES >> 10} KiB"
+            self._refuse(Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, reason))
+        elif end >= 0:
+            text, rest = self._text[:end], self._text[end + 4 :]
+            try:
+                self._admit(wire.parsed(text), rest)
+            except Refusal as refusal:
+                self._refuse(refusal)
+
+    def _admit(self, head: Head, rest: bytes) -> None:
+        self._held, self._head, self._patience = head.length, head, self._door.patience
+        self._traffic.held += head.length
+        try:
+            self._route = self._door.admitted(head)
+            self._patience = patience_of(head) or self._door.patience
+            if self._traffic.held > self._traffic.held_bytes:
+                raise busy(f"memory: {self._traffic.held_bytes >> 20} MiB of requests are held")
+        except Refusal as refusal:
+            if head.length:
+                raise
+            self._text, self._body = rest, bytearray()
+            self._begin(refusal)
+            return
+        self._text = rest[head.length :]
+        self._body = bytearray(head.length)
+        self._body[: len(rest)] = rest[: head.length]
+        self._room = memoryview(self._body)[len(rest) :]
+        if self._room:
+            self._await_body()
+        else:
+            self._begin()
+
+    def _await_body(self) -> None:
+        self._state, self._since = State.BODY, time.monotonic()
+        if self._head.headers.get("expect", "").lower() == "100-continue":
+            self._transport.write(wire.CONTINUE)
+        self._gather(min(len(self._room), GATHER_BYTES))
+
+    def _await_head(self) -> None:
+        self._state, self._since = State.HEAD, time.monotonic()
+        self._transport.resume_reading()
+
+    def _gather(self, count: int) -> None:
+        """Wakes the loop once there are so many bytes, or the client has no more."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+
+    def _begin(self, refusal: Refusal | None = None) -> None:
+        if self._state is State.BODY:
+            self._gather(1)
+        self._state, self._since = State.ANSWER, time.monotonic()
+        self._room = memoryview(b"")
+        exchange = Exchange(self._head, self._body, self._patience, self._post)
+        self._exchange, self._body = exchange, bytearray()
+        response = refusal.response if refusal else answered(lambda: self._route(exchange))
+        if response:
+            self.answer(exchange, response)
+
+    def _post(self, exchange: Exchange, response: Response) -> None:
+        self._traffic.post(self, exchange, response)
+
+    def _end_exchange(self) -> None:
+        self._exchange = None
+        self._traffic.held -= self._held
+        self._held = 0
+
+    def _write(self, response: Response, keep: bool, only_head: bool = False) -> None:
+        self._transport.write(wire.encoded(response, keep, only_head))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Ends a connection whose request was not read to its end.
+
+        Closing with unread bytes resets it, and the other side may lose the answer that says why.
+        """
+        self._gather(1)
+        self._write(refusal.response, keep=False)
+        self._end_exchange()
+        self._state, self._since, self._lingered = State.LINGER, time.monotonic(), 0
+        self._text, self._body, self._room = b"", bytearray(), memoryview(b"")
+        if self._transport.can_write_eof():
+            self._transport.write_eof()

@@ -1,0 +1,57 @@
+"""What all connections share: their limits, the clock that watches them, and the way back from the workers."""
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from inference_runtime.exchange import Exchange
+from inference_runtime.wire import HEAD_BYTES, Response
+
+if TYPE_CHECKING:
+    from inference_runtime.connection import Connection
+
+TICK_SECONDS = 0.05
+
+
+class Traffic:
+    def __init__(self, loop: asyncio.AbstractEventLoop, held_bytes: int) -> None:
+        self.held = 0
+        self.held_bytes = held_bytes
+        self.draining = False
+        self.connections: set[Connection] = set()
+        # Heads are read into one place, for they are parsed before the next one is read.
+        self.scratch = memoryview(bytearray(HEAD_BYTES))
+        self._loop = loop
+        self._outbox: deque[tuple[Connection, Exchange, Response]] = deque()
+        self._is_told = False
+        self._ticking = loop.call_later(TICK_SECONDS, self._tick)
+
+    def post(self, connection: "Connection", exchange: Exchange, response: Response) -> None:
+        """From any thread. However many answers wait, the loop is woken once."""
+        self._outbox.append((connection, exchange, response))
+        if not self._is_told:
+            self._is_told = True
+            self._loop.call_soon_threadsafe(self._deliver)
+
+    def busy(self) -> int:
+        return sum(not one.is_idle for one in self.connections)
+
+    def stop(self) -> None:
+        self._ticking.cancel()
+        self._deliver()
+        for connection in list(self.connections):
+            connection.close()
+
+    def _deliver(self) -> None:
+        # Told first: what is posted from here on wakes the loop again, or is seen below.
+        self._is_told = False
+        while self._outbox:
+            connection, exchange, response = self._outbox.popleft()
+            connection.answer(exchange, response)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        for connection in list(self.connections):
+            connection.watch(now)
+        self._ticking = self._loop.call_later(TICK_SECONDS, self._tick)
