@@ -2,14 +2,12 @@
 
 import argparse
 import json
-import logging
-import os
 import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference_runtime import keeping
+from inference_runtime import serve
 from inference_runtime.errors import Fixable
 from inference_runtime.ship import command as ship
 
@@ -24,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         match given.command:
             case "serve":
-                return _serve(given)
+                return serve.run(given)
             case "predict":
                 return _predict(given.bundle, given.images)
             case "ship":
@@ -39,17 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m inference_runtime", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    serve = commands.add_parser("serve", help="answer HTTP requests and journal every answer")
-    serve.add_argument("--bundle", type=Path, required=True, metavar="DIR", help="what answers")
-    serve.add_argument("--journal", type=Path, required=True, metavar="DIR", help="where answers are kept")
-    serve.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
-    serve.add_argument("--port", type=_port, default=8072, help="0 takes a free one (default: %(default)s)")
-    serve.add_argument("--threads", type=_count, metavar="N", help="workers (default: one per CPU)")
-    serve.add_argument("--admin-host", default="127.0.0.1", help="(default: %(default)s)")
-    serve.add_argument("--admin-port", type=_port, default=8073, help="(default: %(default)s)")
-    keeping.add(serve)
-    serve.epilog = "RUNTIME_ADMIN_TOKEN in the environment opens the admin routes, on a port of their own."
-
+    serve.add(commands)
     ship.add(commands)
 
     predict = commands.add_parser("predict", help="one JSON line per image")
@@ -59,35 +47,6 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="check every file of a bundle, and that it answers")
     verify.add_argument("folder", type=Path, metavar="DIR")
     return parser
-
-
-def _serve(given: argparse.Namespace) -> int:
-    import asyncio
-
-    from inference_runtime.journal import Journal
-    from inference_runtime.probe import loaded
-    from inference_runtime.server import Server
-    from inference_runtime.service import Service
-
-    logging.basicConfig(level=logging.INFO, format="inference_runtime: %(message)s")
-    threads = given.threads or _cpus()
-    predictor = loaded(given.bundle)
-    journal = Journal(given.journal, keeping.of(given))
-
-    service = Service(predictor, journal, threads)
-    addresses = (given.host, given.port), (given.admin_host, given.admin_port)
-    try:
-        asyncio.run(Server(service, *addresses, os.environ.get("RUNTIME_ADMIN_TOKEN")).run())
-    finally:
-        journal.close()
-    said = "stopped: %d answers journalled, %d shed; %d images shed"
-    logging.info(said, journal.written, journal.shed, journal.images_shed)
-    return 0
-
-
-def _cpus() -> int:
-    # The machine may have more than this process may use; only Linux can say.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _predict(folder: Path, images: list[Path]) -> int:
@@ -123,18 +82,6 @@ def _verify(folder: Path) -> int:
 def _failed(reason: object) -> int:
     print(f"inference_runtime: {reason}", file=sys.stderr)
     return 1
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port, 0 to 65535")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1")
-    return int(text)
 
 
 if __name__ == "__main__":

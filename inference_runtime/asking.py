@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from inference_runtime.bundle import Bundle
 from inference_runtime.comparison import Comparison
 from inference_runtime.errors import ImageError
+from inference_runtime.metrics import Metrics
 from inference_runtime.predictor import Answer, Predictor, Prepared
 from inference_runtime.roles import Role, Turn, Unseen
 
@@ -24,9 +25,9 @@ class Given:
     unseen: Unseen | None
 
 
-def given(turn: Turn, data: bytes, image: str) -> Given:
+def given(turn: Turn, data: bytes, image: str, metrics: Metrics) -> Given:
     try:
-        return _given(turn, data, image)
+        return _given(turn, data, image, metrics)
     except ImageError:
         raise  # the picture's fault, with any bundle
     except Exception:
@@ -34,11 +35,11 @@ def given(turn: Turn, data: bytes, image: str) -> Given:
             raise
         log.exception("the canary failed; the serving bundle answers")
         serving = Turn(turn.unseen.predictor, "serve", None, turn.comparison)
-        return _given(serving, data, image)
+        return _given(serving, data, image, metrics)
 
 
-def _given(turn: Turn, data: bytes, image: str) -> Given:
-    prepared, answer, _ = asked(turn.predictor, data, image, turn.comparison)
+def _given(turn: Turn, data: bytes, image: str, metrics: Metrics) -> Given:
+    prepared, answer, _ = asked(turn.predictor, data, image, turn.comparison, metrics=metrics)
     return Given(answer, prepared, turn.predictor.bundle, turn.role, turn.unseen)
 
 
@@ -48,12 +49,14 @@ def asked(
     image: str,
     comparison: Comparison | None,
     prepared: Prepared | None = None,
+    metrics: Metrics | None = None,
 ) -> tuple[Prepared, Answer, float]:
     """And the milliseconds it took; `prepared` spares the second of two models of one size the decoding."""
     started = time.monotonic()
     try:
         if prepared is None or prepared.spec != predictor.spec:
             prepared = predictor.prepare(data, image)
+        between = time.monotonic()
         answer = predictor.answer(prepared)
     except ImageError:
         raise
@@ -61,7 +64,11 @@ def asked(
         if comparison:
             comparison.failed(predictor.bundle.id)
         raise
-    ms = (time.monotonic() - started) * 1000
+    ended = time.monotonic()
+    ms = (ended - started) * 1000
+    if metrics:
+        metrics.time("prepare", between - started)
+        metrics.time("model", ended - between)
     if comparison:
         comparison.answered(answer, ms)
     return prepared, answer, ms

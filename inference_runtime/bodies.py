@@ -14,7 +14,7 @@ from inference_runtime.wire import Head, Refusal
 
 IMAGES = 64
 
-# The one shape that nearly all clients send. Megabytes of base64 need no general parser: what lies between these
+# The shape that nearly all clients send. Megabytes of base64 need no general parser: what lies between these
 # two is decoded strictly, so whatever else hides there is found, and the general parser has its turn.
 OPENING = re.compile(rb'\s*\{\s*"image"\s*:\s*"')
 CLOSING = re.compile(rb'"\s*\}\s*\Z')

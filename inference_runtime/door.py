@@ -14,7 +14,7 @@ log = logging.getLogger("inference_runtime")
 
 BODY_BYTES = 32 << 20
 
-# The answer; or None, and it is given later by `exchange.reply`. Called by the event loop, so it must not wait.
+# The answer; or None when it comes later, by `exchange.reply`. The event loop calls it, so it must not wait.
 Route = Callable[[Exchange], Response | None]
 Answered = TypeVar("Answered", Response, Response | None)
 Routes = Mapping[str, Mapping[str, Route]]  # by path, then by method

@@ -1,6 +1,7 @@
 """Bytes in, probability out."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,10 +69,10 @@ class Predictor:
 
     def answer(self, prepared: Prepared) -> Answer:
         logits = self._engine.logits(prepared.pixels[None])
-        if np.isnan(logits[0]):
+        if math.isnan(logits[0]):
             raise ImageError("image: the model finds no number for it")
         return Answer(
-            p=float(sigmoid(logits)[0]),
+            p=0.5 * (1.0 + math.tanh(0.5 * float(logits[0]))),  # `sigmoid` of one, without arrays
             logit=float(logits[0]),
             image=prepared.image,
             bundle=self.bundle.id,

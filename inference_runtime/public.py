@@ -1,58 +1,39 @@
 """The routes that everybody may take."""
 
-import asyncio
-import logging
 import os
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
 from http import HTTPStatus
 
 from inference_runtime.door import Routes
-from inference_runtime.service import Job, Served, Service
-from inference_runtime.wire import Refusal, Response, busy
-from inference_runtime.workers import Full
-
-# An answer waits this long for its journal entry; a disk that hangs must not hold it back for ever.
-JOURNAL_SECONDS = 1.0
-NOTICE_SECONDS = 60.0
-
-log = logging.getLogger("inference_runtime")
+from inference_runtime.exchange import Exchange
+from inference_runtime.service import Service
+from inference_runtime.traffic import Traffic
+from inference_runtime.wire import Response
 
 
-def routes(service: Service, is_draining: Callable[[], bool]) -> Routes:
-    public = Public(service, is_draining)
+def routes(service: Service, traffic: Traffic) -> Routes:
+    public = Public(service, traffic)
     return {
         "/v1/predict": {"POST": public.predict},
         "/v1/models": {"GET": public.models},
         "/healthz": {"GET": public.healthz},
         "/readyz": {"GET": public.readyz},
+        "/metrics": {"GET": public.metrics},
     }
 
 
 class Public:
-    def __init__(self, service: Service, is_draining: Callable[[], bool]) -> None:
+    def __init__(self, service: Service, traffic: Traffic) -> None:
         self._service = service
-        self._is_draining = is_draining
+        self._traffic = traffic
         self._requests = 0
-        self._noticed = -NOTICE_SECONDS
 
-    async def predict(self, body: bytes) -> Response:
+    def predict(self, exchange: Exchange) -> None:
         self._requests += 1
-        job = Job(body)
-        job.done.set_running_or_notify_cancel()  # a connection that ends must not undo a worker's answer
-        try:
-            self._service.offer(job)
-        except Full as error:
-            raise busy("queue: full") from error
-        served = await asyncio.wrap_future(job.done)
-        if isinstance(served, Refusal):
-            raise served
-        await self._journalled(served.journalled)
-        return Response(HTTPStatus.OK, _answer(served))
+        self._service.offer(exchange)
 
-    async def models(self, body: bytes) -> Response:
-        serving, journal = self._service.roles.roster.serving, self._service.journal
+    def models(self, exchange: Exchange) -> Response:
+        serving = self._service.roles.roster.serving
         bundle = serving.predictor.bundle
         return Response(
             HTTPStatus.OK,
@@ -65,35 +46,32 @@ class Public:
                 "since": serving.since,
                 "pid": os.getpid(),
                 "requests": self._requests,
-                "journal": {
-                    "written": journal.written,
-                    "shed": journal.shed,
-                    "images_shed": journal.images_shed,
-                },
+                "journal": self._service.ledger.counts(),
             },
         )
 
-    async def healthz(self, body: bytes) -> Response:
+    def healthz(self, exchange: Exchange) -> Response:
         return Response(HTTPStatus.OK, {"status": "alive"})
 
-    async def readyz(self, body: bytes) -> Response:
-        if self._is_draining():
+    def readyz(self, exchange: Exchange) -> Response:
+        if self._traffic.draining:
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "draining"})
         return Response(HTTPStatus.OK, {"status": "ready"})
 
-    async def _journalled(self, entry: Future[str]) -> None:
-        wrapped = asyncio.wrap_future(entry)
-        wrapped.add_done_callback(self._notice)
-        await asyncio.wait({wrapped}, timeout=JOURNAL_SECONDS)
-
-    def _notice(self, entry: asyncio.Future[str]) -> None:
-        if entry.cancelled() or (error := entry.exception()) is None:
-            return
-        if time.monotonic() - self._noticed >= NOTICE_SECONDS:
-            self._noticed = time.monotonic()
-            log.warning("journal: sheds (%s), %d so far; free its disk", error, self._service.journal.shed)
-
-
-def _answer(served: Served) -> dict[str, str | float]:
-    answer = served.answer
-    return {"p": answer.p, "label": served.label, "image": answer.image, "bundle": answer.bundle}
+    def metrics(self, exchange: Exchange) -> Response:
+        bundle = self._service.roles.roster.serving.predictor.bundle
+        sealed = (bundle.folder / "bundle.json").stat().st_mtime
+        named = f'bundle_info{{bundle="{bundle.id}",version="{bundle.version or ""}"}}'
+        counts = self._service.ledger.counts() or {}
+        gauges: dict[str, tuple[str, float]] = {
+            named: ("the bundle that serves", 1),
+            "model_age_seconds": (
+                "since the manifest of the serving bundle was written",
+                time.time() - sealed,
+            ),
+            "queue_depth": ("requests that wait for a worker", self._service.waiting()),
+            "held_bytes": ("bodies in memory", self._traffic.held),
+            "connections": ("open connections", len(self._traffic.connections)),
+            **{f"journal_{what}": (f"journal entries {what}", count) for what, count in counts.items()},
+        }
+        return Response(HTTPStatus.OK, self._service.metrics.text(gauges))

@@ -3,14 +3,11 @@
 import logging
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 
-from inference_runtime import asking, bodies, unseen
+from inference_runtime import asking, bodies, replies, unseen
 from inference_runtime.asking import Given
-from inference_runtime.bodies import Asked
-from inference_runtime.cache import Cache
 from inference_runtime.door import answered
 from inference_runtime.errors import ImageError
 from inference_runtime.exchange import Exchange, late
@@ -19,27 +16,26 @@ from inference_runtime.ledger import Ledger
 from inference_runtime.metrics import Metrics
 from inference_runtime.predictor import Predictor, name_of
 from inference_runtime.probe import loaded
-from inference_runtime.replies import Found, Reply
-from inference_runtime.roles import Roles, Turn
-from inference_runtime.wire import Refusal, busy
+from inference_runtime.roles import Roles
+from inference_runtime.wire import Refusal, Response, busy
 from inference_runtime.workers import Full, Workers
 
 CAPACITY = 256
 
 log = logging.getLogger("inference_runtime")
 
+Found = Given | ImageError
+
 
 class Service:
-    def __init__(
-        self, predictor: Predictor, journal: Journal | None, threads: int, cache: Cache | None = None
-    ) -> None:
+    def __init__(self, predictor: Predictor, journal: Journal | None, threads: int) -> None:
         self.metrics = Metrics()
         self.roles = Roles(predictor, loaded)
-        self.ledger = Ledger(journal, self.metrics)
-        self._cache = cache
+        self.ledger = Ledger(journal)
         self._workers: Workers[Exchange] = Workers(self._work, threads, CAPACITY)
 
     def offer(self, exchange: Exchange) -> None:
+        """Answered from a worker; refused at once when too many wait."""
         try:
             self._workers.offer(exchange)
         except Full:
@@ -55,16 +51,47 @@ class Service:
         self.metrics.batch(len(exchanges))
         for exchange in exchanges:
             if exchange.abandoned:
-                self.metrics.count("errors_total", "kind", "abandoned")  # nobody waits, nothing is done
+                self.metrics.count("errors_total", "kind", "abandoned")  # nobody waits: nothing is done
                 continue
-            self.metrics.time("wait", time.monotonic() - exchange.came)
-            response = answered(lambda exchange=exchange: self._answer(exchange))
-            if response:
+            self.metrics.time("queue", time.monotonic() - exchange.came)
+            if response := answered(partial(self._answer, exchange)):
                 exchange.reply(response)
 
-    def _answer(self, exchange: Exchange) -> None:
+    def _answer(self, exchange: Exchange) -> Response | None:
         asked = bodies.asked(exchange.head, exchange.body)
         exchange.body = b""  # held once is enough
-        turn = self.roles.roster.turn(name_of(asked.images[0]))  # read once: no answer is a mixture
-        found = [self._found(turn, image, exchange) for image in asked.images]
-"""placeholder"""
+        names = [name_of(data) for data in asked.images]
+        turn = self.roles.roster.turn(names[0])  # read once: a swap must not divide an answer
+        found: list[Found] = []
+        for data, name in zip(asked.images, names, strict=True):
+            if exchange.abandoned:
+                raise late()
+            found.append(self._asked(partial(asking.given, turn, data, name, self.metrics)))
+        if isinstance(found[0], ImageError) and not asked.many:
+            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(found[0]))
+        self._finish(exchange, asked, found)
+        return None
+
+    def _finish(self, exchange: Exchange, asked: bodies.Asked, found: Sequence[Found]) -> None:
+        """The answers go out once their entries are durable."""
+        ms = (time.monotonic() - exchange.came) * 1000
+        request = f"{self.ledger.run}-{exchange.number}"
+        given = [(one, data) for one, data in zip(found, asked.images, strict=True) if isinstance(one, Given)]
+        entries = [self.ledger.keep(one.answer, data, ms, request, one.role) for one, data in given]
+        self.ledger.when_kept(entries, lambda ids: exchange.reply(replies.to(asked, found, ids)))
+        for one, data in given:
+            self.metrics.count("images_total", "role", one.role)
+            self._answer_again(one, data, request)
+
+    def _answer_again(self, given: Given, data: bytes, request: str) -> None:
+        if given.unseen and not self._workers.later(
+            unseen.work(given, data, request, self.ledger), len(data)
+        ):
+            given.unseen.comparison.dropped()
+
+    def _asked(self, ask: partial[Given]) -> Found:
+        try:
+            return ask()
+        except ImageError as error:
+            self.metrics.count("errors_total", "kind", "image")
+            return error

@@ -1,8 +1,9 @@
-"""What all connections share: their limits, the clock that watches them, and the way back from the workers."""
+"""What all connections share: limits, the clock that watches them, and the way back from the workers."""
 
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from inference_runtime.exchange import Exchange
@@ -15,7 +16,9 @@ TICK_SECONDS = 0.05
 
 
 class Traffic:
-    def __init__(self, loop: asyncio.AbstractEventLoop, held_bytes: int) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, held_bytes: int, watch: Callable[[float], None]
+    ) -> None:
         self.held = 0
         self.held_bytes = held_bytes
         self.draining = False
@@ -25,6 +28,7 @@ class Traffic:
         self._loop = loop
         self._outbox: deque[tuple[Connection, Exchange, Response]] = deque()
         self._is_told = False
+        self._watch = watch
         self._ticking = loop.call_later(TICK_SECONDS, self._tick)
 
     def post(self, connection: "Connection", exchange: Exchange, response: Response) -> None:
@@ -52,6 +56,7 @@ class Traffic:
 
     def _tick(self) -> None:
         now = time.monotonic()
+        self._watch(now)
         for connection in list(self.connections):
             connection.watch(now)
         self._ticking = self._loop.call_later(TICK_SECONDS, self._tick)

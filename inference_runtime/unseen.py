@@ -6,12 +6,12 @@ from collections.abc import Callable
 from inference_runtime import asking
 from inference_runtime.asking import Given
 from inference_runtime.errors import ImageError
-from inference_runtime.journal import Journal
+from inference_runtime.ledger import Ledger
 
 log = logging.getLogger("inference_runtime")
 
 
-def work(given: Given, data: bytes, request: str, journal: Journal) -> Callable[[], None]:
+def work(given: Given, data: bytes, request: str, ledger: Ledger) -> Callable[[], None]:
     """To be done when no request waits."""
     unseen = given.unseen
     assert unseen is not None
@@ -27,6 +27,6 @@ def work(given: Given, data: bytes, request: str, journal: Journal) -> Callable[
             log.exception("an unseen answer failed")
             return
         unseen.comparison.met(given.answer, answer)
-        journal.submit(answer, data, ms, request, "shadow")
+        ledger.keep(answer, data, ms, request, "shadow")
 
     return answer_too

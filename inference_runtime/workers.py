@@ -53,6 +53,9 @@ class Workers(Generic[Job]):
             self._gate.notify()
             return True
 
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     def close(self) -> None:
         """Does what waits, then ends the threads."""
         with self._gate:

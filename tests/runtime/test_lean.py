@@ -15,7 +15,7 @@ MODULES = sorted(
     for file in ROOM.rglob("*.py")
     if file.name != "__main__.py"
 )
-ALLOWED = {"numpy", "onnxruntime", "PIL", "inference_runtime"}
+ALLOWED = {"numpy", "onnxruntime", "PIL", "pybase64", "inference_runtime"}
 # What an extra brings, by the only file that may ask for it.
 EXTRAS = {"engines/plan.py": {"tensorrt"}, "ship/bucket.py": {"boto3", "botocore"}}
 # The GPU's rooms: nothing loads them but an engine of a GPU, and nothing else knows torch or Triton.

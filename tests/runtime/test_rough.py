@@ -107,14 +107,14 @@ def test_a_disk_that_hangs_does_not_hold_answers_for_ever(
 ) -> None:
     hanging = """
 import os, time
-import inference_runtime.public as public
-public.JOURNAL_SECONDS = 0.1
+import inference_runtime.ledger as ledger
+ledger.JOURNAL_SECONDS = 0.1
 sync = os.fsync
 os.fsync = lambda handle: (time.sleep(0.4), sync(handle))
 """
     server = start(make_bundle(), prelude=hanging)
     assert server.predict(make_picture())[0] == 200
-    assert server.ask("GET", "/v1/models")[1]["journal"] == {"written": 0, "shed": 0}
+    assert server.ask("GET", "/v1/models")[1]["journal"] == {"written": 0, "shed": 0, "images_shed": 0}
     assert server.stop()[0] == 0
     assert len(server.entries()) == 1, "late, but kept"
 

@@ -34,10 +34,11 @@ def test_an_answer(make_bundle: Make, make_picture: Picture, start: Callable[...
         status, body = server.predict(shape(data))
         assert status == 200
         entry = server.entries()[-1]
-        assert body == {"p": entry.p, "label": label, "image": entry.image, "bundle": bundle.id}
+        answer = {"p": entry.p, "label": label, "image": entry.image, "bundle": bundle.id}
+        assert body == answer | {"entry": entry.id}
         assert body["p"] == pytest.approx(expected(bundle, data), abs=1e-6)
         assert (entry.width, entry.height) == (64, 48) and 0 < entry.ms < 10_000
-    assert server.ask("GET", "/v1/models")[1]["journal"] == {"written": 3, "shed": 0}
+    assert server.ask("GET", "/v1/models")[1]["journal"] == {"written": 3, "shed": 0, "images_shed": 0}
     assert server.stop()[0] == 0
     assert [file.suffix for file in segments(server.journal)] == [".log"]
 
@@ -91,7 +92,7 @@ def test_routes_and_methods(make_bundle: Make, start: Callable[..., Any]) -> Non
         "engine": "onnx",
         "pid": server.process.pid,
         "requests": 0,
-        "journal": {"written": 0, "shed": 0},
+        "journal": {"written": 0, "shed": 0, "images_shed": 0},
     }
 
 

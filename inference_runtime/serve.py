@@ -1,0 +1,95 @@
+"""`python -m inference_runtime serve`: answer HTTP requests and journal every answer."""
+
+import argparse
+import ctypes
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference_runtime import keeping
+
+if TYPE_CHECKING:
+    from inference_runtime.server import Settings
+
+# mallopt(3): what is freed stays with the process up to this much, for the next picture needs the same again.
+MALLOC_TRIM, MALLOC_MMAP, MALLOC_ARENAS = -1, -3, -8
+KEPT_BYTES = 64 << 20
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    serve = commands.add_parser("serve", help="answer HTTP requests and journal every answer")
+    serve.add_argument("--bundle", type=Path, required=True, metavar="DIR", help="what answers")
+    kept = serve.add_mutually_exclusive_group(required=True)
+    kept.add_argument("--journal", type=Path, metavar="DIR", help="where answers are kept")
+    kept.add_argument("--no-journal", action="store_true", help="keep none: nothing is learned from them")
+    serve.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
+    serve.add_argument("--port", type=port, default=8072, help="0 takes a free one (default: %(default)s)")
+    serve.add_argument("--threads", type=count, metavar="N", help="workers (default: one per CPU)")
+    serve.add_argument(
+        "--deadline-ms", type=count, default=10_000, metavar="MS", help="per request (default: %(default)s)"
+    )
+    serve.add_argument("--admin-host", default="127.0.0.1", help="(default: %(default)s)")
+    serve.add_argument("--admin-port", type=port, default=8073, help="(default: %(default)s)")
+    keeping.add(serve)
+    serve.epilog = "RUNTIME_ADMIN_TOKEN in the environment opens the admin routes, on a port of their own."
+
+
+def run(given: argparse.Namespace) -> int:
+    import asyncio
+
+    from inference_runtime.journal import Journal
+    from inference_runtime.probe import loaded
+    from inference_runtime.server import Server
+    from inference_runtime.service import Service
+
+    logging.basicConfig(level=logging.INFO, format="inference_runtime: %(message)s")
+    threads = given.threads or _cpus()
+    _keep_memory(threads)
+    predictor = loaded(given.bundle)
+    journal = None if given.no_journal else Journal(given.journal, keeping.of(given))
+    try:
+        asyncio.run(Server(Service(predictor, journal, threads), _settings(given)).run())
+    finally:
+        if journal:
+            journal.close()
+    if journal:
+        said = "stopped: %d answers journalled, %d shed; %d images shed"
+        logging.info(said, journal.written, journal.shed, journal.images_shed)
+    return 0
+
+
+def port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port, 0 to 65535")
+    return int(text)
+
+
+def count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1")
+    return int(text)
+
+
+def _settings(given: argparse.Namespace) -> "Settings":
+    from inference_runtime.server import Settings
+
+    return Settings(
+        *(given.host, given.port, given.admin_host, given.admin_port),
+        token=os.environ.get("RUNTIME_ADMIN_TOKEN"),
+        deadline_ms=given.deadline_ms,
+    )
+
+
+def _cpus() -> int:
+    # The machine may have more than this process may use; only Linux can say.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _keep_memory(threads: int) -> None:
+    """Only glibc has this dial; elsewhere memory is given back and asked for again."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(MALLOC_TRIM, KEPT_BYTES)
+        mallopt(MALLOC_MMAP, KEPT_BYTES)
+        mallopt(MALLOC_ARENAS, threads + 1)
