@@ -14,6 +14,7 @@ from inference_runtime.preprocess import Preprocess
 FORMAT = 1
 MANIFEST = "bundle.json"
 DRAFT = f"{MANIFEST}.draft"
+SIGNATURE = "bundle.sig"  # over the manifest's bytes; signature.py writes and checks it
 
 # Said about a bundle after it was sealed, so no part of what it is.
 ATTACHED = ("id", "version", "verdict", "measured")
@@ -121,6 +122,7 @@ def attach(
 ) -> Bundle:
     """Writes down what was decided about the bundle, and measured; what it is, and so its id, stays."""
     manifest = dict(load(folder).manifest)
+    (folder / SIGNATURE).unlink(missing_ok=True)  # it was for the words of before
     said = {"version": version, "verdict": dict(verdict), "measured": measured}
     _write(folder, manifest | said)
     return load(folder)
@@ -175,7 +177,7 @@ def _names(folder: Path) -> Iterator[str]:
     # The draft is what a killed `attach` leaves: it says nothing, and the next one overwrites it.
     for file in sorted(folder.rglob("*")):
         name = file.relative_to(folder).as_posix()
-        if not file.is_dir() and name not in (MANIFEST, DRAFT):
+        if not file.is_dir() and name not in (MANIFEST, DRAFT, SIGNATURE):
             yield name
 
 

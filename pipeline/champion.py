@@ -15,7 +15,7 @@ LEDGER = "ledger.json"  # what others have tried against it
 def run(params: Champion, hub: Hub, export: Path, out: Path) -> None:
     shelf = hubs.at(hub)
     challenger = bundle.load(export).id
-    champion = opponent(shelf.releases(), challenger)
+    champion = opponent(hubs.reigns(shelf), challenger)
     if champion is not None:
         shelf.fetch(champion.bundle, out / BUNDLE)
     # Its own attempt is left out: recording it must not make tomorrow's quiet night look again.

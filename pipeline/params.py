@@ -1,10 +1,11 @@
 """Every number of a night, read once at the door and handed on in sections."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from inference_runtime.errors import Fixable
 
@@ -30,8 +31,16 @@ class Backbone(Section):
 
 
 class Hub(Section):
-    kind: Literal["folder"]
+    kind: Literal["folder", "huggingface"]
     repo: str
+
+    @field_validator("repo")
+    @classmethod
+    def _names_a_repository(cls, repo: str, info: ValidationInfo) -> str:
+        # As the subnet reads it: a dot in the name is refused there, after everything was uploaded.
+        if info.data.get("kind") == "huggingface" and not re.fullmatch(r"[\w\-]+/[\w\-]+", repo):
+            raise ValueError("must be owner/name, letters, digits, _ and - only")
+        return repo
 
 
 class World(Section):
@@ -268,6 +277,27 @@ class Publish(Section):
     hotkey: str | None
 
 
+class Rollout(Section):
+    shadow: Count
+    canary: Count
+    share: Share
+    watch: Count
+    quiet: Annotated[float, Field(ge=0)]
+    patience: Annotated[float, Field(ge=0)]
+    poll: Annotated[float, Field(gt=0)]
+    alpha: Share
+    first_look: Positive
+    disagreement: Share
+    slack: Share
+    positives: Share
+    confidence: Share
+    latency: Annotated[float, Field(ge=1)]
+    latency_ms: Annotated[float, Field(ge=0)]
+    accuracy: Share
+    bad_accuracy: Share
+    cusum: Annotated[float, Field(gt=0)]
+
+
 class Params(Section):
     backbone: Backbone
     hub: Hub
@@ -284,6 +314,7 @@ class Params(Section):
     champion: Champion
     gate: Gate
     publish: Publish
+    rollout: Rollout
 
 
 def load(file: Path = Path("params.yaml")) -> Params:

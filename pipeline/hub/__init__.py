@@ -1,11 +1,14 @@
 """Where bundles live, which one is the champion, and who has tried to take its place."""
 
+import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from inference_runtime.bundle import Bundle
+from inference_runtime.errors import Fixable
 from pipeline.params import Hub
 
 
@@ -47,9 +50,25 @@ def attempt(told: Mapping[str, Any]) -> Attempt:
     return Attempt(**dict(told) | {"fresh": tuple((image, sign) for image, sign in told["fresh"])})
 
 
+def ledger(text: bytes | None) -> list[Attempt]:
+    return [attempt(told) for told in json.loads(text)] if text else []
+
+
+def with_attempt(text: bytes | None, tried: Attempt) -> bytes:
+    """The ledger with one more; a second try stands where the first stood."""
+    before = {one.challenger: one for one in ledger(text)}
+    return json.dumps([asdict(one) for one in (before | {tried.challenger: tried}).values()]).encode()
+
+
 class Shelf(Protocol):
     def releases(self) -> list[Release]:
-        """All champions there ever were, the reigning one last."""
+        """All champions there ever were, the newest last."""
+
+    def withdrawn(self) -> dict[str, str]:
+        """Released bundles that are champion no more, each with the reason."""
+
+    def withdraw(self, bundle: str, why: str) -> None:
+        """Ends the reign of a released bundle; the one before it reigns again."""
 
     def fetch(self, bundle: str, to: Path) -> Bundle:
         """A verified copy of a released bundle in the folder `to`."""
@@ -57,8 +76,17 @@ class Shelf(Protocol):
     def place(self, bundle: str) -> Path:
         """A local folder that holds a released bundle."""
 
-    def release(self, folder: Path, release: Release, verdict: dict[str, object]) -> Release:
-        """Makes the bundle the champion, once: asked again, it answers with what was done the first time."""
+    def release(
+        self,
+        folder: Path,
+        release: Release,
+        verdict: dict[str, object],
+        papers: Mapping[str, bytes] | None = None,
+    ) -> Release:
+        """Makes the bundle the champion, once: asked again, it answers with what was done the first time.
+
+        `papers` are what people read about it; they are no part of the bundle.
+        """
 
     def record(self, champion: str | None, tried: Attempt) -> None:
         """Remembers what a challenger's try came to; its second try takes the place of the first."""
@@ -73,10 +101,34 @@ def at(hub: Hub) -> Shelf:
             from pipeline.hub import folder
 
             return folder.Folder(Path(hub.repo))
+        case "huggingface":
+            from pipeline.hub import huggingface
+
+            return huggingface.Repository(hub.repo, copies())
+
+
+def copies() -> Path:
+    """Where this machine keeps what it fetched from a hub elsewhere."""
+    return Path(os.environ.get("SHELF", "var/shelf"))
 
 
 def reigning(shelf: Shelf) -> Release | None:
-    return next(reversed(shelf.releases()), None)
+    return next(reversed(reigns(shelf)), None)
+
+
+def reigns(shelf: Shelf) -> list[Release]:
+    """The releases that nobody withdrew."""
+    withdrawn = shelf.withdrawn()
+    return [release for release in shelf.releases() if release.bundle not in withdrawn]
+
+
+def refuse_overtaken(shelf: Shelf, release: Release, where: object) -> None:
+    champion = reigning(shelf)
+    now = champion.bundle if champion else None
+    if now != release.beat:
+        raise Fixable(
+            f"{where}: the challenger beat {release.beat}, but the champion is {now} by now; run the night again"
+        )
 
 
 def next_version(releases: list[Release]) -> str:

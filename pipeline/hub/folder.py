@@ -3,7 +3,7 @@
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +11,8 @@ from pathlib import Path
 from inference_runtime import bundle as bundles
 from inference_runtime.bundle import Bundle
 from inference_runtime.errors import Fixable
-from pipeline import drafts, measured
-from pipeline.hub import Attempt, Release, attempt, reigning
+from pipeline import drafts
+from pipeline.hub import Attempt, Release, ledger, refuse_overtaken, sealed, with_attempt
 
 
 class Folder:
@@ -23,6 +23,15 @@ class Folder:
         files = sorted((self.root / "releases").glob("*.json"))
         return [Release(**json.loads(file.read_text())) for file in files]
 
+    def withdrawn(self) -> dict[str, str]:
+        file = self.root / "withdrawn.json"
+        return dict(json.loads(file.read_text())) if file.exists() else {}
+
+    def withdraw(self, bundle: str, why: str) -> None:
+        with self._alone():
+            told = {bundle: why} | self.withdrawn()
+            drafts.write(self.root / "withdrawn.json", json.dumps(told, indent=2).encode())
+
     def place(self, bundle: str) -> Path:
         return self.root / "bundles" / bundle
 
@@ -32,13 +41,21 @@ class Folder:
         shutil.copytree(self.place(bundle), to, dirs_exist_ok=True)
         return bundles.load(to)
 
-    def release(self, folder: Path, release: Release, verdict: dict[str, object]) -> Release:
+    def release(
+        self,
+        folder: Path,
+        release: Release,
+        verdict: dict[str, object],
+        papers: Mapping[str, bytes] | None = None,
+    ) -> Release:
         with self._alone():
             before = self.releases()
             if done := next((old for old in before if old.bundle == release.bundle), None):
                 return done
-            self._refuse_overtaken(release)
+            refuse_overtaken(self, release, self.root)
             self._shelve(folder, release, verdict)
+            for name, text in (papers or {}).items():
+                drafts.write(self.root / "papers" / release.version / name, text)
             # Numbered, so that the order of names is the order of reigns. This file is the promotion.
             file = self.root / "releases" / f"{len(before):05d}-{release.version}.json"
             drafts.write(file, json.dumps(asdict(release), indent=2).encode())
@@ -46,28 +63,18 @@ class Folder:
 
     def record(self, champion: str | None, tried: Attempt) -> None:
         with self._alone():
-            before = {one.challenger: one for one in self.attempts(champion)}
-            told = [asdict(one) for one in (before | {tried.challenger: tried}).values()]
-            drafts.write(self._ledger(champion), json.dumps(told).encode())
+            drafts.write(self._ledger(champion), with_attempt(self._noted(champion), tried))
 
     def attempts(self, champion: str | None) -> list[Attempt]:
-        ledger = self._ledger(champion)
-        return [attempt(told) for told in json.loads(ledger.read_text())] if ledger.exists() else []
+        return ledger(self._noted(champion))
 
-    def _refuse_overtaken(self, release: Release) -> None:
-        champion = reigning(self)
-        now = champion.bundle if champion else None
-        if now != release.beat:
-            raise Fixable(
-                f"{self.root}: the challenger beat {release.beat}, but the champion is {now} by now; "
-                "run the night again"
-            )
+    def _noted(self, champion: str | None) -> bytes | None:
+        file = self._ledger(champion)
+        return file.read_bytes() if file.exists() else None
 
     def _shelve(self, folder: Path, release: Release, verdict: dict[str, object]) -> None:
         with drafts.folder(self.place(release.bundle)) as draft:
-            shutil.copytree(folder, draft, dirs_exist_ok=True)
-            times = measured.of(bundles.load(draft))
-            bundles.attach(draft, version=release.version, verdict=verdict, measured=times)
+            sealed.copy(folder, draft, release, verdict)
 
     def _ledger(self, champion: str | None) -> Path:
         return self.root / "attempts" / f"{champion or 'none'}.json"

@@ -6,19 +6,27 @@ from pathlib import Path
 from typing import Any
 
 from inference_runtime import bundle
+from inference_runtime.bundle import Bundle
 from inference_runtime.errors import Fixable
 from pipeline import hub as hubs
 from pipeline.params import Hub, Publish
 from pipeline.progress import say
+from pipeline.publish import hotkey
+from pipeline.publish.papers import papers
 
 
-def run(params: Publish, hub: Hub, gate: Path, export: Path, out: Path) -> None:
+def run(params: Publish, hub: Hub, gate: Path, export: Path, assemble: Path, out: Path) -> None:
     verdict = json.loads((gate / "verdict.json").read_text())
     challenger = bundle.load(export)
     refuse_stranger(verdict, challenger.id)
     shelf = hubs.at(hub)
     shelf.record(verdict["champion"], hubs.Attempt.of(verdict))
-    receipt = _release(params, shelf, export, verdict) if verdict["value"] == "PASS" else _refusal(verdict)
+    why = _objection(shelf, verdict)
+    if why:
+        receipt = _refusal(verdict, why)
+    else:
+        hotkey.refuse_wrong(params.hotkey)
+        receipt = _release(params, shelf, challenger, verdict, _counts(assemble))
     (out / "receipt.json").write_text(json.dumps(receipt, indent=2))
     told = {"published": receipt["version"]} if receipt["published"] else {"refused": verdict["value"]}
     (out / "summary.json").write_text(json.dumps(told))
@@ -32,19 +40,38 @@ def refuse_stranger(verdict: dict[str, Any], challenger: str) -> None:
         )
 
 
-def _release(params: Publish, shelf: hubs.Shelf, export: Path, verdict: dict[str, Any]) -> dict[str, Any]:
+def _objection(shelf: hubs.Shelf, verdict: dict[str, Any]) -> str | None:
+    if verdict["value"] != "PASS":
+        return f"the verdict is {verdict['value']}: {verdict['reasons'][0]}"
+    if told := shelf.withdrawn().get(verdict["challenger"]):
+        return f"it was withdrawn: {told}"
+    return None
+
+
+def _release(
+    params: Publish, shelf: hubs.Shelf, challenger: Bundle, verdict: dict[str, Any], data: dict[str, Any]
+) -> dict[str, Any]:
     version = hubs.next_version(shelf.releases())
     now = datetime.now(UTC)
     wanted = hubs.Release(
         version=version,
-        bundle=verdict["challenger"],
+        bundle=challenger.id,
         beat=verdict["champion"],
         at=now.isoformat(timespec="seconds"),
         card=card(params, version, now),
     )
-    done = shelf.release(export, wanted, verdict)
+    told = papers(wanted.card, challenger, verdict, data)
+    done = shelf.release(challenger.folder, wanted, verdict, told)
     say(f"publish: {params.name} {done.version} is the champion")
-    return {"published": True, "version": done.version, "bundle": done.bundle, "beat": done.beat}
+    return {
+        "published": True,
+        "version": done.version,
+        "bundle": done.bundle,
+        "beat": done.beat,
+        "at": done.at,
+        "card": done.card,
+        "files": {name: file["sha256"] for name, file in challenger.manifest["files"].items()},
+    }
 
 
 def card(params: Publish, version: str, now: datetime) -> dict[str, object]:
@@ -58,7 +85,11 @@ def card(params: Publish, version: str, now: datetime) -> dict[str, object]:
     }
 
 
-def _refusal(verdict: dict[str, Any]) -> dict[str, Any]:
-    why = f"the verdict is {verdict['value']}: {verdict['reasons'][0]}"
+def _counts(assemble: Path) -> dict[str, Any]:
+    file = assemble / "summary.json"
+    return dict(json.loads(file.read_text())) if file.exists() else {}
+
+
+def _refusal(verdict: dict[str, Any], why: str) -> dict[str, Any]:
     say(f"publish: refused, {why}")
     return {"published": False, "bundle": verdict["challenger"], "why": why}
