@@ -30,3 +30,4 @@ with DAG(
     night = draw(dag)
     leaves = [task for task in night.values() if not task.downstream_list]
     PipelineCommand(task_id="rollout").set_upstream(leaves)
+    PipelineCommand(task_id="watch").set_upstream(dag.get_task("rollout"))

@@ -12,6 +12,7 @@ from inference_runtime.engines.placement import placed
 from inference_runtime.errors import BundleError
 from inference_runtime.predictor import Predictor
 from inference_runtime.preprocess import Preprocess
+from inference_runtime.signature import refuse_untrusted
 
 if TYPE_CHECKING:
     from inference_runtime.preprocess import Pixels
@@ -22,8 +23,9 @@ STEADY = 1e-3  # accelerators add up in any order
 
 
 def loaded(folder: Path, held: Callable[[str], Predictor | None] = lambda id: None) -> Predictor:
-    """Verified, warm and proved; `held` spares the second loading of a bundle that is in memory already."""
+    """Verified, trusted, warm and proved; `held` spares the second loading of what is in memory already."""
     bundle = load(folder)
+    refuse_untrusted(folder)
     if predictor := held(bundle.id):
         return predictor
     place = placed(bundle)

@@ -211,14 +211,34 @@ def _replay(given: argparse.Namespace) -> None:
 
 
 def _add_rollout(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    about = "bring the running fleet onto the champion"
-    commands.add_parser("rollout", help=about, description=about).set_defaults(do=_rollout)
+    about = "bring the running fleet onto the champion: shadow, canary, all"
+    rollout = commands.add_parser("rollout", help=about, description=about)
+    rollout.add_argument("--history", action="store_true", help="what was done to the fleet so far")
+    about = "one look at what serves: its answers, what people said of them, its age"
+    commands.add_parser("watch", help=about, description=about).set_defaults(do=_watch)
+    about = "take the champion back: the one before it serves again, at once"
+    rollback = commands.add_parser("rollback", help=about, description=about)
+    rollback.add_argument("--why", default="a person said so", help="for the journal (%(default)s)")
+    rollout.set_defaults(do=_rollout)
+    rollback.set_defaults(do=_rollback)
 
 
-def _rollout(_: argparse.Namespace) -> None:
+def _rollout(arguments: argparse.Namespace) -> None:
     from pipeline import rollout
 
-    rollout.run(params.load())
+    rollout.history() if arguments.history else rollout.run(params.load())
+
+
+def _watch(_: argparse.Namespace) -> None:
+    from pipeline import rollout
+
+    rollout.watch(params.load())
+
+
+def _rollback(arguments: argparse.Namespace) -> None:
+    from pipeline import rollout
+
+    rollout.back(params.load(), arguments.why)
 
 
 def _add_airflow(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -21,7 +21,7 @@ from pipeline.services import airflow, mongo, records, runtime
 from pipeline.services.airflow_api import Api, Task
 
 ARTIFACTS = Path("artifacts")
-ORDER = (*stages.NAMES, "rollout")
+ORDER = (*stages.NAMES, "rollout", "watch")
 
 
 @dataclass(frozen=True)

@@ -293,8 +293,7 @@ class Rollout(Section):
     confidence: Share
     latency: Annotated[float, Field(ge=1)]
     latency_ms: Annotated[float, Field(ge=0)]
-    accuracy: Share
-    bad_accuracy: Share
+    accuracy_drop: Share
     cusum: Annotated[float, Field(gt=0)]
 
 

@@ -127,7 +127,8 @@ def refuse_overtaken(shelf: Shelf, release: Release, where: object) -> None:
     now = champion.bundle if champion else None
     if now != release.beat:
         raise Fixable(
-            f"{where}: the challenger beat {release.beat}, but the champion is {now} by now; run the night again"
+            f"{where}: the challenger beat {release.beat}, but the champion is {now} by now; "
+            "run the night again"
         )
 
 

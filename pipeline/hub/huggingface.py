@@ -14,7 +14,7 @@ from pathlib import Path
 from inference_runtime import bundle as bundles
 from inference_runtime.bundle import Bundle
 from inference_runtime.errors import BundleError, Fixable
-from inference_runtime.predictor import Predictor
+from inference_runtime.probe import loaded
 from pipeline import drafts
 from pipeline.hub import Attempt, Release, ledger, next_version, refuse_overtaken, sealed, with_attempt
 from pipeline.hub.remote import KEPT, Remote, patiently
@@ -103,14 +103,14 @@ class Repository:
         ahead = self._remote.seconds_ahead()
         if ahead > LEEWAY:
             raise Fixable(
-                f"{self.repo}: this machine's clock is {ahead:.0f} s ahead of the hub's, so submission_time would"
-                " lie in the future; set the clock"
+                f"{self.repo}: this machine's clock is {ahead:.0f} s ahead of the hub's, so submission_time"
+                " would lie in the future; set the clock"
             )
 
     def _prove(self, commit: str, bundle: str) -> None:
         """What was pushed is what comes back, and it answers."""
         try:
-            Predictor(self._brought(commit, bundle), threads=1).warm()
+            loaded(self._brought(commit, bundle).folder)
         except BundleError as error:
             raise Fixable(
                 f"{self.repo}: commit {commit[:12]} does not count, nothing was tagged: {error}"

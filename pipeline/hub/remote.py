@@ -6,8 +6,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TypeVar
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants
-from huggingface_hub.errors import (
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_session
+from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is its HTTP library's
     HfHubHTTPError,
     HTTPError,
     LocalEntryNotFoundError,
@@ -15,7 +15,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import disable_progress_bars, get_session
+from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
 from inference_runtime.errors import Fixable
 

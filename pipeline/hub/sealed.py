@@ -26,7 +26,7 @@ def refuse_unsafe(folder: Path) -> None:
     for name in sorted(bundles.load(folder).manifest["files"]):
         if Path(name).suffix not in SAFE or _is_pickled(folder / name):
             raise Fixable(
-                f"{folder / name}: only safetensors, ONNX and text are published; export the bundle without it"
+                f"{folder / name}: only safetensors, ONNX and text are published; export without it"
             )
 
 

@@ -82,11 +82,12 @@ def _data(bundle: Bundle, data: dict[str, Any]) -> list[str]:
     backbone = bundle.lineage.get("backbone", {})
     counted = ", ".join(f"{value:,} {name}" for name, value in data.items() if isinstance(value, int))
     return [
-        f"Pictures: {counted or 'not counted'}. No family of pictures stands in two splits; the holdout is read by",
-        "the gate alone.",
+        f"Pictures: {counted or 'not counted'}. No family of pictures stands in two splits, and what the",
+        "gate judges on, nothing else reads.",
         "",
         f"* training table sha256 `{bundle.lineage.get('table', 'not told')}`",
-        f"* frozen backbone {backbone.get('name', 'not told')}, weights `{backbone.get('weights', 'not told')}`",
+        f"* frozen backbone {backbone.get('name', 'not told')},"
+        f" weights `{backbone.get('weights', 'not told')}`",
     ]
 
 
@@ -133,9 +134,9 @@ def _slices(verdict: dict[str, Any]) -> list[str]:
 
 def _limits(bundle: Bundle) -> list[str]:
     return [
-        f"One question, two answers: {' or '.join(bundle.classes)}. It was judged on pictures like those it was",
-        "trained for, as a validator of the network would crop them; elsewhere nobody has looked. Its probability",
-        "is calibrated on those alone. It is no substitute for a person where somebody could be hurt.",
+        f"One question, two answers: {' or '.join(bundle.classes)}. It was judged on pictures like those it",
+        "was trained for, as a validator of the network would crop them; elsewhere nobody has looked. Its",
+        "probability is calibrated on those alone. Let a person decide where somebody could be hurt.",
     ]
 
 

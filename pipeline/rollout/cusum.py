@@ -3,19 +3,16 @@
 from collections.abc import Iterable
 from math import log
 
-from pipeline.params import Rollout
 
-
-def climbed(right: Iterable[bool], params: Rollout, start: float = 0.0) -> tuple[float, int | None]:
-    """The sum after these labels, and the number of the label at which it became an alarm.
+def alarmed(right: Iterable[bool], good: float, bad: float, alarm: float) -> int | None:
+    """The number of the label at which the sum became an alarm, if it did.
 
     Page's sum of log likelihood ratios, bad accuracy against good, never below zero.
     """
-    good, bad = params.accuracy, params.bad_accuracy
     up, down = log((1 - bad) / (1 - good)), log(bad / good)
-    total = start
+    total = 0.0
     for number, was_right in enumerate(right, 1):
         total = max(0.0, total + (down if was_right else up))
-        if total >= params.cusum:
-            return total, number
-    return total, None
+        if total >= alarm:
+            return number
+    return None

@@ -6,6 +6,8 @@ alpha, whenever they come. Looks are spaced by half as many items again, so ther
 
 from dataclasses import dataclass
 
+from scipy import stats
+
 from pipeline.params import Rollout
 from pipeline.rollout import signals
 from pipeline.rollout.signals import SIGNALS, Expected, Finding, Seen
@@ -43,3 +45,14 @@ def due(items: int, last: int, params: Rollout) -> bool:
 def budget(look: int, params: Rollout) -> float:
     """For each signal of the k-th look."""
     return params.alpha / (look * (look + 1)) / SIGNALS
+
+
+def seen_by(psi: float, expected: Expected, params: Rollout, power: float = 0.9) -> int:
+    """Answers of both after which a disagreement of psi has been taken back with this power."""
+    look, items = 1, params.first_look
+    while True:
+        worth = budget(look, params) / 2
+        enough = int(stats.binom.isf(worth, items, expected.high)) + 1
+        if stats.binom.sf(enough - 1, items, psi) >= power:
+            return items
+        look, items = look + 1, items + (items + 1) // 2

@@ -1,14 +1,15 @@
 """What two models on the same traffic give away without labels; each question has a p or a plain bound.
 
-Every number of a model is compared with what the gate led to expect, never with zero difference: a better model
-must differ. The null is composite (within an interval, or at most a margin), so a p never accuses a model that
-keeps to it more often than it says.
+Every number of a model is compared with what the gate led to expect, never with zero difference: a better
+model must differ. The null is composite (within an interval, or at most a margin), so a p never accuses a
+model that keeps to it more often than it says.
 """
 
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+import numpy as np
 from scipy import stats
 
 from pipeline.params import Rollout
@@ -107,7 +108,7 @@ def failures(name: str, old: Side, new: Side) -> Finding | None:
     failed = [getattr(side, name) for side in (new, old)]
     if not failed[0]:
         return None
-    table = [[failed[0], new.answers], [failed[1], old.answers]]
+    table = np.array([[failed[0], new.answers], [failed[1], old.answers]])
     p = float(stats.fisher_exact(table, alternative="greater").pvalue)
     return Finding(name, p, f"{failed[0]} {name} beside {new.answers} answers, the old one {failed[1]}")
 
@@ -130,16 +131,6 @@ def latency(old: Side, new: Side, params: Rollout) -> Finding | None:
         return None
     slow = new.ms_p50 > max(params.latency * old.ms_p50, old.ms_p50 + params.latency_ms)
     return Finding("latency", float(not slow), f"median {new.ms_p50:.1f} ms, the old one {old.ms_p50:.1f} ms")
-
-
-def items_needed(psi: float, high: float, alpha: float, power: float = 0.9) -> int:
-    """Answers of both after which a disagreement of psi stands out against `high` with this power."""
-    n = 1
-    while True:
-        threshold = int(stats.binom.isf(alpha / 2, n, high)) + 1
-        if stats.binom.sf(threshold - 1, n, psi) >= power:
-            return n
-        n += max(1, n // 50)
 
 
 def _variance(share: float, n: int) -> float:

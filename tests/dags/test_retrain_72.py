@@ -93,6 +93,7 @@ def test_the_graph_is_that_of_dvc_yaml_and_ends_in_rollout(dag: dict[str, Any]) 
         "champion": [],
         "gate": ["champion", "train"],
         "rollout": ["gate"],
+        "watch": ["rollout"],
     }
 
 
@@ -109,7 +110,7 @@ def test_the_shipped_dvc_yaml_is_a_night(tmp_path: Path) -> None:
         name: sorted(other for other in described if f"artifacts/{other}" in stage["deps"])
         for name, stage in described.items()
     }
-    assert dag["edges"] == by_deps | {"rollout": ["publish"]}
+    assert dag["edges"] == by_deps | {"rollout": ["publish"], "watch": ["rollout"]}
 
 
 def test_parsing_costs_nothing_beyond_airflow_itself(dag: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ HUB = Hub(kind="folder", repo="hub")
 
 @pytest.fixture
 def folders(home: Path) -> dict[str, Path]:
-    found = {name: home / name for name in ("gate", "export", "out")}
+    found = {name: home / name for name in ("gate", "export", "assemble", "out")}
     for folder in found.values():
         folder.mkdir()
     (found["export"] / "model.onnx").write_bytes(b"weights")
@@ -34,11 +34,13 @@ def folders(home: Path) -> dict[str, Path]:
     return found
 
 
-def judged(folders: dict[str, Path], value: str, **given: object) -> dict[str, object]:
+def judged(
+    folders: dict[str, Path], value: str, params: Publish = PARAMS, **given: object
+) -> dict[str, object]:
     verdict = {"value": value, "reasons": ["because"], "champion": None} | given
     verdict.setdefault("challenger", bundle.load(folders["export"]).id)
     (folders["gate"] / "verdict.json").write_text(json.dumps(verdict))
-    publish.run(PARAMS, HUB, **folders)
+    publish.run(params, HUB, **folders)
     return dict(json.loads((folders["out"] / "receipt.json").read_text()))
 
 
@@ -71,6 +73,49 @@ def test_any_other_verdict_is_refused_and_the_attempt_remembered(
 def test_a_verdict_about_another_bundle_is_refused(folders: dict[str, Path]) -> None:
     with pytest.raises(Fixable, match="speaks of bundle another"):
         judged(folders, "PASS", challenger="another")
+
+
+def test_what_was_withdrawn_is_not_published_again(folders: dict[str, Path]) -> None:
+    bundle_id = str(judged(folders, "PASS")["bundle"])
+    hub.at(HUB).withdraw(bundle_id, "it saw ghosts")
+    receipt = judged(folders, "PASS")
+    assert (receipt["published"], receipt["why"]) == (False, "it was withdrawn: it saw ghosts")
+    assert hub.reigning(hub.at(HUB)) is None and len(hub.at(HUB).releases()) == 1
+
+
+def test_people_find_the_papers_of_a_release_beside_it(folders: dict[str, Path]) -> None:
+    judged(folders, "PASS")
+    papers = Path("hub/papers/1.0.0")
+    assert json.loads((papers / "model_card.json").read_text())["version"] == "1.0.0"
+    assert "Is there roadwork?" in (papers / "README.md").read_text()
+
+
+ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"  # the public development address
+
+
+@pytest.mark.parametrize(
+    ("submits", "serves", "said"),
+    [
+        (ALICE[:-1] + "Z", None, "publish.hotkey: .* is no ss58 address"),
+        ("0x" + "ab" * 32, None, "publish.hotkey: .* is no ss58 address"),
+        ("", None, "publish.hotkey: .* is no ss58 address"),
+        (ALICE, "5D4C69GW1Pg9dj4zofLhtg7xBLL6utM46k9Mv3za6wvjiYGD", "only if they are the same"),
+        (None, ALICE, "only if they are the same"),
+        (ALICE, "nonsense", "SERVING_HOTKEY: 'nonsense' is no ss58 address"),
+    ],
+)
+def test_a_wrong_hotkey_is_refused_before_anything_is_released(
+    folders: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    submits: str | None,
+    serves: str | None,
+    said: str,
+) -> None:
+    if serves:
+        monkeypatch.setenv("SERVING_HOTKEY", serves)
+    with pytest.raises(Fixable, match=said):
+        judged(folders, "PASS", params=PARAMS.model_copy(update={"hotkey": submits}))
+    assert hub.at(HUB).releases() == []
 
 
 def test_an_altered_bundle_is_refused(folders: dict[str, Path]) -> None:

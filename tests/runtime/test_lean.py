@@ -17,7 +17,11 @@ MODULES = sorted(
 )
 ALLOWED = {"numpy", "onnxruntime", "PIL", "pybase64", "inference_runtime"}
 # What an extra brings, by the only file that may ask for it.
-EXTRAS = {"engines/plan.py": {"tensorrt"}, "ship/bucket.py": {"boto3", "botocore"}}
+EXTRAS = {
+    "engines/plan.py": {"tensorrt"},
+    "ship/bucket.py": {"boto3", "botocore"},
+    "signature.py": {"cryptography"},
+}
 # The GPU's rooms: nothing loads them but an engine of a GPU, and nothing else knows torch or Triton.
 GPU_FILES = {f"engines/{name}.py" for name in ("fleet", "lanes", "network", "torch_plain", "torch_triton")}
 GPU_FILES |= {"engines/placement.py", "vit/weights.py", "vit/plain.py", "vit/folded.py"}

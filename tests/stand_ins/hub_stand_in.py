@@ -1,4 +1,4 @@
-"""A Hugging Face hub on loopback, as far as its real client speaks with one: git-like history, LFS, tags, faults.
+"""A Hugging Face hub on loopback, as far as its real client speaks with one: history, LFS, tags, faults.
 
 It keeps everything in memory, answers every call in the hub's own shape, and can be told to fail: a status, a
 connection cut in the middle, or a pause that lets a test kill the client.

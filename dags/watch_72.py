@@ -1,0 +1,20 @@
+"""Every quarter of an hour: does what serves still deserve to? A roll-out that waits goes on here."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, CronTriggerTimetable
+from dvc_tasks import PipelineCommand
+
+with DAG(
+    "watch_72",
+    description="A look at the fleet, at what people said of its answers, and at its age",
+    doc_md=__doc__,
+    schedule=CronTriggerTimetable("*/15 * * * *", timezone="UTC", run_immediately=False),
+    catchup=False,
+    is_paused_upon_creation=False,
+    # It only speaks with the runtime, so it need not wait for the pool that a night holds.
+    max_active_runs=1,
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=10)},
+    tags=["watch"],
+) as dag:
+    PipelineCommand(task_id="watch")
