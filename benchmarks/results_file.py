@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "results"
-VERSIONS = ("numpy", "onnxruntime", "torch", "polars")
+VERSIONS = ("numpy", "onnxruntime", "torch", "polars", "triton")
 
 
 def write(name: str, figures: dict[str, Any], rows: list[dict[str, Any]]) -> None:
@@ -22,7 +22,7 @@ def write(name: str, figures: dict[str, Any], rows: list[dict[str, Any]]) -> Non
             "processor": platform.machine(),
             "python": platform.python_version(),
         },
-        "versions": {package: metadata.version(package) for package in VERSIONS},
+        "versions": {package: _version(package) for package in VERSIONS},
         "figures": figures,
         "rows": rows,
     }
@@ -30,6 +30,17 @@ def write(name: str, figures: dict[str, Any], rows: list[dict[str, Any]]) -> Non
     (FOLDER / f"{name}.json").write_text(json.dumps(said, indent=1) + "\n")
 
 
+def _version(package: str) -> str | None:
+    """None on a machine that runs only what needs it not."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    try:
+        done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    except FileNotFoundError:
+        return "unknown"
     return done.stdout.strip() or "unknown"

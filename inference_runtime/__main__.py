@@ -1,4 +1,4 @@
-"""`python -m inference_runtime`: serve a bundle, ship its journal, ask it once, or verify it."""
+"""`python -m inference_runtime`: serve a bundle, ship its journal, ask it once, measure or verify it."""
 
 import argparse
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference_runtime import serve
+from inference_runtime.bench import command as bench
 from inference_runtime.errors import Fixable
 from inference_runtime.ship import command as ship
 
@@ -25,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
                 return serve.run(given)
             case "predict":
                 return _predict(given.bundle, given.images)
+            case "bench":
+                return bench.run(given)
             case "ship":
                 return ship.run(given)
             case _:
@@ -39,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 
     serve.add(commands)
     ship.add(commands)
+    bench.add(commands)
 
     predict = commands.add_parser("predict", help="one JSON line per image")
     predict.add_argument("--bundle", type=Path, required=True, metavar="DIR")

@@ -18,6 +18,8 @@ Pixels = NDArray[np.uint8]
 VERSION = 2
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 8192
+# A whole-number box reduction first, to no less than twice the target: half the time on a 1080p frame.
+GAP = 2.0
 
 # Named, because Pillow's other readers are either rare for photos or start other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -105,9 +107,8 @@ def picture(data: bytes) -> Image.Image:
 
 
 def _squashed(picture: Image.Image, spec: Preprocess) -> Pixels:
-    # A whole-number box reduction first, to no less than twice the target: half the time on a 1080p frame.
     size = (spec.width, spec.height)
-    return np.array(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
+    return np.array(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=GAP))
 
 
 def _decoded(data: bytes, least: Size | None) -> tuple[Image.Image, Size]:

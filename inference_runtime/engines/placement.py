@@ -34,6 +34,10 @@ def _found(bundle: Bundle) -> Placement:
     return Placement("torch-triton", f"{gpus} GPU and Triton")
 
 
+def has_gpu() -> bool:
+    return find_spec("torch") is not None and gpu_count() > 0
+
+
 def gpu_count() -> int:
     import torch
 

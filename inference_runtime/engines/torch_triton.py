@@ -25,7 +25,7 @@ class TorchTritonEngine:
 
 def lanes_for(vit: Vit, precision: str, device: torch.device, buckets: tuple[int, ...] = BUCKETS) -> Lanes:
     """Ready to answer: every way is chosen, every kernel compiled, every graph recorded."""
-    with torch.inference_mode(), torch.cuda.device(device):
+    with torch.cuda.device(device):
         network = Network(vit, PRECISIONS[precision], device, buckets[-1], on_gpu(device))
         return Lanes(network, device, buckets)
 

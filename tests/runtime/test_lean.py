@@ -24,7 +24,14 @@ EXTRAS = {
 }
 # The GPU's rooms: nothing loads them but an engine of a GPU, and nothing else knows torch or Triton.
 GPU_FILES = {f"engines/{name}.py" for name in ("fleet", "lanes", "network", "torch_plain", "torch_triton")}
-GPU_FILES |= {"engines/placement.py", "vit/weights.py", "vit/plain.py", "vit/folded.py"}
+GPU_FILES |= {
+    "engines/placement.py",
+    "engines/frames.py",
+    "bench/ceilings.py",
+    "vit/weights.py",
+    "vit/plain.py",
+    "vit/folded.py",
+}
 GPU_FILES |= {f"kernels/{file.name}" for file in (ROOM / "kernels").glob("*.py")}
 EXTRAS |= {file: {"torch", "triton", "safetensors"} for file in GPU_FILES}
 
