@@ -1,7 +1,6 @@
 """One client: bytes in until a request is whole, one answer out, and then the next."""
 
 import asyncio
-import socket
 import time
 from enum import Enum, auto
 from http import HTTPStatus
@@ -16,8 +15,6 @@ IDLE_SECONDS = 75.0
 BODY_SECONDS = 30.0
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 64 << 20
-# The kernel gathers this much before it wakes the loop; more than it may hold would be waited for in vain.
-GATHER_BYTES = 1 << 20
 
 
 class State(Enum):
@@ -46,7 +43,6 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._socket: socket.socket = transport.get_extra_info("socket")
         self._traffic.connections.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -146,19 +142,12 @@ class Connection(asyncio.BufferedProtocol):
         self._state, self._since = State.BODY, time.monotonic()
         if self._head.headers.get("expect", "").lower() == "100-continue":
             self._transport.write(wire.CONTINUE)
-        self._gather(min(len(self._room), GATHER_BYTES))
 
     def _await_head(self) -> None:
         self._state, self._since = State.HEAD, time.monotonic()
         self._transport.resume_reading()
 
-    def _gather(self, count: int) -> None:
-        """Wakes the loop once there are so many bytes, or the client has no more."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
-
     def _begin(self, refusal: Refusal | None = None) -> None:
-        if self._state is State.BODY:
-            self._gather(1)
         self._state, self._since = State.ANSWER, time.monotonic()
         self._room = memoryview(b"")
         exchange = Exchange(self._head, self._body, self._patience, self._post)
@@ -183,7 +172,6 @@ class Connection(asyncio.BufferedProtocol):
 
         Closing with unread bytes resets it, and the other side may lose the answer that says why.
         """
-        self._gather(1)
         self._write(refusal.response, keep=False)
         self._end_exchange()
         self._state, self._since, self._lingered = State.LINGER, time.monotonic(), 0

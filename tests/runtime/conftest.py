@@ -161,9 +161,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
         )
         started.append(process)
         assert process.stderr is not None
-        first = process.stderr.readline()
+        first = next((line for line in process.stderr if "serving" in line), "it ended before it served")
         port = re.search(r"http://127\.0\.0\.1:(\d+)(?: and admin on http://127\.0\.0\.1:(\d+))?$", first)
-        assert port, first + process.stderr.read()
+        assert port, first
         return Running(process, int(port[1]), int(port[2] or 0), journal)
 
     yield run
