@@ -263,11 +263,19 @@ class Gate(Section):
     bar: Share
     alpha: Share
     floor: Share
+    gold_share: Share
     screen: Share
     margin: Share
+    slice_items: Positive
+    aged_loss: Share
     parity_views: Positive
     parity_logit: float
+    replica: Count
+    painted: Count
     bootstrap: Positive
+    latency_ms: float
+    memory_mb: float
+    size_mb: float
     seed: int
 
 

@@ -1,6 +1,7 @@
 """Lets the challenger compete with the champion; the verdict names its evidence."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,64 +11,128 @@ import polars as pl
 
 from inference_runtime import bundle
 from inference_runtime.errors import Fixable
-from pipeline import challenge, samples
-from pipeline.gate import contest, report, statistics, verdict
-from pipeline.gate.contest import Answers
+from pipeline import samples
+from pipeline.gate import budgets, contest, evidence, fresh, parity, replica, report, slices, verdict
+from pipeline.gate.contest import Answers, View
 from pipeline.gate.verdict import Ruling
-from pipeline.params import Backbone, Gate
+from pipeline.params import Age, Backbone, Gate
+
+Told = dict[str, Any]
 
 
-def run(params: Gate, backbone: Backbone, export: Path, champion: Path, assemble: Path, out: Path) -> None:
+def run(
+    params: Gate, backbone: Backbone, age: Age, export: Path, champion: Path, assemble: Path, out: Path
+) -> None:
     table = samples.read(assemble).sort("image")
-    opponent = _opponent(champion)
-    attempt = 1 + int(json.loads((champion / "summary.json").read_text())["other_attempts"])
-    parity = contest.parity(_split(table, "train"), export, backbone, params.parity_views)
-    ruling = verdict.on_parity(parity, params)
-    if not ruling:
-        dev = contest.met(_split(table, "dev"), export, opponent, "dev pictures")
-        ruling = verdict.on_screen(dev, params)
-    scores: dict[str, Any] = {}
-    if not ruling:
-        gold_table = _split(table, "holdout")
-        gold = contest.met(gold_table, export, opponent, "gold pictures")
-        ruling = _decided(gold, gold_table, attempt, params)
-        scores = _scores(gold, params)
-        _write_items(gold_table, gold, out)
-    sides = {"challenger": bundle.load(export).id, "champion": _id(opponent)}
-    said = {"value": ruling.value, "reasons": ruling.reasons, **sides, "scores": scores}
-    said |= {"parity": asdict(parity), "evidence": ruling.evidence}
+    opponent = champion / "bundle" if (champion / "bundle").is_dir() else None
+    told: Told = {
+        "challenger": bundle.load(export).id,
+        "champion": bundle.load(opponent).id if opponent else None,
+        "age": age.model_dump() | _reign(champion),
+    }
+    ruling = _early(table, export, opponent, backbone, params, told)
+    if ruling is None:
+        ruling = _judged(table, export, opponent, champion, params, told, out)
+    said = {"value": ruling.value, "reasons": ruling.reasons, "changes": ruling.changes} | told
     (out / "verdict.json").write_text(json.dumps(said, indent=2))
-    counts = {key: ruling.evidence[key] for key in ("n", "won", "lost") if key in ruling.evidence}
-    (out / "summary.json").write_text(json.dumps({"verdict": ruling.value} | counts))
+    (out / "summary.json").write_text(json.dumps(_summary(said)))
     (out / "report.html").write_text(report.page(said, _items(out)))
 
 
-def _decided(gold: Answers, table: pl.DataFrame, attempt: int, params: Gate) -> Ruling:
-    if gold.champion is None:
-        return verdict.first(gold, params)
-    return verdict.between(gold, slices(table), attempt, params)
+def _early(
+    table: pl.DataFrame, export: Path, opponent: Path | None, backbone: Backbone, params: Gate, told: Told
+) -> Ruling | None:
+    """What can fail a challenger before gold is touched."""
+    found = parity.measured(_split(table, "train"), export, backbone, params)
+    told["parity"] = asdict(found)
+    if ruling := verdict.on_parity(found):
+        return ruling
+    told["budgets"] = budgets.kept(export, params)
+    if (ruling := verdict.on_budgets(told["budgets"])) or opponent is None:
+        return ruling
+    dev = contest.met(contest.views(_split(table, "dev")), export, opponent, "dev pictures")
+    pair = evidence.pair(dev)
+    told["dev"] = asdict(pair)
+    return verdict.on_screen(pair, params)
 
 
-def slices(table: pl.DataFrame) -> dict[str, np.ndarray]:
-    """Rows of each tag, and the rows that have none."""
-    tags = table["tags"].to_list()
-    names = sorted({tag for row in tags for tag in row})
-    found = {name: np.flatnonzero([name in row for row in tags]) for name in names}
-    plain = np.flatnonzero([not row for row in tags])
-    return found | ({"plain": plain} if len(plain) else {})
-
-
-def _scores(gold: Answers, params: Gate) -> dict[str, Any]:
-    sides = {"challenger": gold.challenger, "champion": gold.champion}
-    return {name: _score(gold, p) for name, p in sides.items() if p is not None}
-
-
-def _score(gold: Answers, p: statistics.Scores) -> dict[str, float]:
-    return {
-        "accuracy": statistics.accuracy(gold.labels, p),
-        "mcc": statistics.mcc(gold.labels, p),
-        "reward": challenge.expected_reward(gold.labels, p),
+def _judged(
+    table: pl.DataFrame,
+    export: Path,
+    opponent: Path | None,
+    champion: Path,
+    params: Gate,
+    told: Told,
+    out: Path,
+) -> Ruling:
+    gold = contest.views(_split(table, "holdout"))
+    if opponent is None:
+        answers = contest.met(gold, export, None, "gold pictures")
+        told |= evidence.alone(answers, params)
+        _write_items(gold, answers, out)
+        return verdict.first(answers, params)
+    ledger = fresh.ledger(champion)
+    rolling = table.filter(pl.col("split") == "rolling")
+    parts = {
+        "gold": gold,
+        "beside": replica.beside(
+            _split(table, "holdout"), params.replica, params.painted, str(told["challenger"])
+        ),
+        "fresh": contest.views(fresh.unspent(rolling, ledger.spent)),
+        "cases": contest.views(table.filter(pl.col("tags").list.contains("incident") & _tested())),
     }
+    asked = [view for part in parts.values() for view in part]
+    answers = contest.met(asked, export, opponent, "views of gold, replica and fresh items")
+    rows = dict(_rows(parts))
+    _write_items([*gold, *parts["fresh"]], answers.of(np.append(rows["gold"], rows["fresh"])), out)
+    return _ruled(parts, answers, rows, ledger, fresh.kin(export), champion, params, told)
+
+
+def _ruled(
+    parts: dict[str, list[View]],
+    answers: Answers,
+    rows: dict[str, slices.Rows],
+    ledger: fresh.Ledger,
+    kin: str,
+    champion: Path,
+    params: Gate,
+    told: Told,
+) -> Ruling:
+    asked = answers.of(rows["fresh"])
+    signs = fresh.signs(asked)
+    images = [view.image for view in parts["fresh"]]
+    both = answers.of(np.append(rows["gold"], rows["beside"]))
+    parted = slices.judged(both, slices.rows(parts["gold"], parts["beside"]), params)
+    grown = ledger.grown(kin, signs)
+    cases = [view.image for view in parts["cases"]]
+    lost = evidence.lost(cases, answers.of(rows["cases"]))
+    found, figures = evidence.gathered(
+        answers.of(rows["gold"]), both, grown, parted, lost, ledger.attempt, _reign(champion)["due"], params
+    )
+    told |= figures | {
+        "slices": parted,
+        "margin": params.margin,
+        "cases": {"asked": len(cases), "lost": lost},
+    }
+    told["fresh"] |= {"tonight": len(signs), "kin": kin}
+    told["attempt"] = {"kin": kin, "gold": True, "fresh": list(zip(images, signs, strict=True))}
+    return verdict.between(found, params)
+
+
+def _rows(parts: dict[str, list[View]]) -> Iterator[tuple[str, slices.Rows]]:
+    start = 0
+    for name, part in parts.items():
+        yield name, np.arange(start, start + len(part))
+        start += len(part)
+
+
+def _tested() -> pl.Expr:
+    return pl.col("split").is_in(["holdout", "rolling", "regression"])
+
+
+def _reign(champion: Path) -> dict[str, Any]:
+    summary = json.loads((champion / "summary.json").read_text())
+    return {"since": summary["since"], "due": summary["due"]}
 
 
 def _split(table: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -79,19 +144,26 @@ def _split(table: pl.DataFrame, name: str) -> pl.DataFrame:
     return part
 
 
-def _opponent(champion: Path) -> Path | None:
-    folder = champion / "bundle"
-    return folder if folder.is_dir() else None
+def _summary(said: Told) -> Told:
+    gold, found = said.get("gold", {}), {"verdict": said["value"]}
+    counts = {key: gold[key] for key in ("n", "won", "lost") if key in gold}
+    evidence = {"evidence": round(said["fresh"]["height"], 2)} if said.get("fresh", {}).get("n") else {}
+    return found | counts | evidence
 
 
-def _id(folder: Path | None) -> str | None:
-    return bundle.load(folder).id if folder else None
-
-
-def _write_items(table: pl.DataFrame, gold: Answers, out: Path) -> None:
-    items = table.select("image", "label", "tags").with_columns(challenger=pl.Series(gold.challenger))
-    champion = pl.lit(None, pl.Float64) if gold.champion is None else pl.Series(gold.champion)
-    samples.write(items.with_columns(champion=champion), out, "items.parquet")
+def _write_items(views: list[View], answers: Answers, out: Path) -> None:
+    table = pl.DataFrame(
+        {
+            "image": [view.image for view in views],
+            "source": [view.source for view in views],
+            "label": answers.labels,
+            "tags": [list(view.tags) for view in views],
+            "challenger": answers.challenger,
+        },
+        schema_overrides={"tags": pl.List(pl.String)},
+    )
+    champion = pl.lit(None, pl.Float64) if answers.champion is None else pl.Series(answers.champion)
+    samples.write(table.with_columns(champion=champion), out, "items.parquet")
 
 
 def _items(out: Path) -> pl.DataFrame | None:

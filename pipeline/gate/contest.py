@@ -1,9 +1,10 @@
-"""Both bundles answer the same pictures, through the runtime that serves them."""
+"""Both bundles answer the same views, through the runtime that serves them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,67 +14,118 @@ from numpy.typing import NDArray
 
 from inference_runtime import bundle, preprocess
 from inference_runtime.errors import ImageError
-from inference_runtime.predictor import Answer, Predictor, sigmoid
-from pipeline import classifier, features, images
-from pipeline.gate.statistics import Labels, Scores
-from pipeline.params import Backbone
+from inference_runtime.predictor import Predictor, sigmoid
+from pipeline import challenge, features, images
+from pipeline.gate.paired import Flags
+from pipeline.gate.scores import Labels, Scores
 from pipeline.progress import Progress
 
 T = TypeVar("T")
 U = TypeVar("U")
 
-CLEAR = 0.02  # a flip nearer to the fence than this is rounding
+AUGMENTED = "2026-01"  # the one profile that throws dice
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture as a validator would send it, with what is true of it."""
+
+    image: str
+    family: str
+    label: int
+    source: str
+    profile: str
+    tags: tuple[str, ...]
+    sent: Callable[[], bytes]
+
+    @property
+    def level(self) -> int | None:
+        """How hard the augmentation was, where there is one."""
+        if self.profile != AUGMENTED:
+            return None
+        return challenge.level_of(challenge.seed_of(self.image, name(self.profile)))
 
 
 @dataclass(frozen=True)
 class Answers:
-    """One row per picture, in the order of the table."""
+    """One row per view."""
 
     labels: Labels
     families: NDArray[np.int64]
     challenger: Scores
     champion: Scores | None
 
+    @property
+    def right(self) -> Flags:
+        return _right(self.challenger, self.labels)
 
-@dataclass(frozen=True)
-class Parity:
-    views: int
-    max_logit: float
-    flips: int
-    clear_flips: int
+    @property
+    def right_before(self) -> Flags:
+        assert self.champion is not None
+        return _right(self.champion, self.labels)
+
+    def of(self, rows: NDArray[np.intp]) -> "Answers":
+        champion = None if self.champion is None else self.champion[rows]
+        return Answers(self.labels[rows], self.families[rows], self.challenger[rows], champion)
 
 
-def met(table: pl.DataFrame, export: Path, champion: Path | None, what: str) -> Answers:
-    """The answers of both to one view of each picture, as a validator would have sent it."""
-    asked = table.sort("image")
-    rows = list(asked.select("image", "profile").iter_rows())
-    sent = _each(lambda row: as_sent(*row), rows, f"gate: {what} prepared")
-    sides = [_asked(folder, sent, what) for folder in (export, champion) if folder is not None]
+def _right(p: Scores, labels: Labels) -> Flags:
+    right: Flags = (p > 0.5) == (labels == 1)
+    return right
+
+
+def views(table: pl.DataFrame, profile: str | None = None, turn: int = 0) -> list[View]:
+    """One view of each row, in their order; in its own profile or in the one given."""
+    rows = table.select("image", "family", "label", "source", "profile", "tags")
+    return [
+        View(
+            image,
+            family,
+            label,
+            source,
+            profile or own,
+            tuple(tags or ()),
+            partial(as_sent, image, profile or own, turn),
+        )
+        for image, family, label, source, own, tags in rows.iter_rows()
+    ]
+
+
+def met(asked: Sequence[View], export: Path, champion: Path | None, what: str) -> Answers:
+    """The answers of both; one that is no number counts as the quiet class, as validators round it."""
+    sent = each(lambda view: view.sent(), asked, f"gate: {what} prepared")
+    sides = [sigmoid(np.nan_to_num(logits(folder, sent, what))) for folder in (export, champion) if folder]
+    families = pl.Series([view.family for view in asked], dtype=pl.String).rank("dense")
     return Answers(
-        labels=asked["label"].to_numpy().astype(np.int8),
-        families=asked["family"].rank("dense").to_numpy().astype(np.int64),
-        challenger=sigmoid(sides[0]),
-        champion=sigmoid(sides[1]) if len(sides) > 1 else None,
+        labels=np.array([view.label for view in asked], np.int8),
+        families=families.to_numpy().astype(np.int64),
+        challenger=sides[0],
+        champion=sides[1] if len(sides) > 1 else None,
     )
 
 
-def _asked(folder: Path, sent: list[bytes], what: str) -> Scores:
-    """Logits of one bundle, through the runtime."""
+def logits(folder: Path, sent: Sequence[bytes], what: str) -> Scores:
+    """Of one bundle, through the runtime; NaN where its answer is no number."""
     # A thread a picture, not a picture a core: engines whose threads wait for each other wait by spinning.
     predictor = Predictor(bundle.load(folder), threads=1)
-    return np.array(_each(lambda data: answered(predictor, data).logit, sent, f"gate: {what} answered"))
+    return np.array(each(partial(_logit, predictor), sent, f"gate: {what} answered"), np.float64)
 
 
-def _each(do: Callable[[T], U], items: list[T], what: str) -> list[U]:
+def _logit(predictor: Predictor, data: bytes) -> float:
+    answer = predictor.predict([data])[0]
+    if not isinstance(answer, ImageError):
+        return answer.logit
+    preprocess.decode(data)  # a picture that cannot be read is a fault of ours, not of the model
+    return float("nan")
+
+
+def each(do: Callable[[T], U], items: Sequence[T], what: str) -> list[U]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(Progress(pool.map(do, items), what, len(items)))
 
 
-def answered(predictor: Predictor, sent: bytes) -> Answer:
-    answer = predictor.predict([sent])[0]
-    if isinstance(answer, ImageError):
-        raise answer
-    return answer
+def name(profile: str, turn: int = 0) -> str:
+    return f"{profile}/gate/{turn}"
 
 
 def as_sent(image: str, profile: str, turn: int = 0) -> bytes:
@@ -81,40 +133,4 @@ def as_sent(image: str, profile: str, turn: int = 0) -> bytes:
     data = images.read(image)
     if profile == features.AS_SENT:
         return data
-    return features.sent(preprocess.decode(data), image, f"{profile}/gate/{turn}")
-
-
-def parity(table: pl.DataFrame, export: Path, backbone: Backbone, views: int) -> Parity:
-    """The exported engine through the real runtime against float32 torch, on the same bytes."""
-    sent = [as_sent(*row) for row in _repeated(table.sort("image"), views)]
-    return compared(_asked(export, sent, "views for parity"), _expected(sent, export, backbone))
-
-
-def _expected(sent: list[bytes], export: Path, backbone: Backbone) -> Scores:
-    import torch
-
-    twin, spec = classifier.from_folder(export, backbone), bundle.load(export).preprocess
-
-    def logit(data: bytes) -> float:
-        torch.set_num_threads(1)  # holds for the thread that says it
-        with torch.inference_mode():
-            return float(twin(torch.from_numpy(preprocess.prepare(data, spec)[None]))[0])
-
-    return np.array(_each(logit, sent, "gate: views for parity answered by torch"))
-
-
-def compared(served: Scores, expected: Scores) -> Parity:
-    p, q = sigmoid(served), sigmoid(expected)
-    flips = (p > 0.5) != (q > 0.5)
-    return Parity(
-        views=len(served),
-        max_logit=float(np.abs(served - expected).max()),
-        flips=int(flips.sum()),
-        clear_flips=int((flips & (np.abs(q - 0.5) > CLEAR)).sum()),
-    )
-
-
-def _repeated(table: pl.DataFrame, views: int) -> list[tuple[str, str, int]]:
-    """Rows of (image, profile, turn), gone round until there are enough views."""
-    pictures = list(table.select("image", "profile").iter_rows())
-    return [(*pictures[i % len(pictures)], i // len(pictures)) for i in range(views)]
+    return features.sent(preprocess.decode(data), image, name(profile, turn))

@@ -1,158 +1,181 @@
 """PASS, FAIL or INCONCLUSIVE, with the evidence and what would have changed it."""
 
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-
-from pipeline.gate import statistics
-from pipeline.gate.contest import Answers, Parity
+from pipeline.gate import paired, scores, wealth
+from pipeline.gate.contest import Answers
+from pipeline.gate.paired import Interval, Pairs
+from pipeline.gate.parity import Parity
+from pipeline.gate.wealth import Wealth
 from pipeline.params import Gate
 
 Value = Literal["PASS", "FAIL", "INCONCLUSIVE"]
-MAX_FLIPS = 0.001  # share of answers that may differ near the fence
-SLICE_MIN = 100  # fewer items say nothing about a slice
-MIXED_MIN = 0.1  # the rarer label's share under which a slice is of one label
 
 
 @dataclass(frozen=True)
 class Ruling:
     value: Value
     reasons: list[str]
-    evidence: dict[str, Any]
+    changes: list[str] = field(default_factory=list)  # what would have changed the answer
 
 
-def on_parity(parity: Parity, params: Gate) -> Ruling | None:
+@dataclass(frozen=True)
+class Evidence:
+    """All that a verdict between two models rests on."""
+
+    gold: Pairs
+    attempt: int  # of how many on gold, against this champion
+    fresh: Wealth
+    mcc: Interval  # challenger minus champion, on the replica
+    vetoes: Sequence[str] = ()  # slices that were lost
+    regressions: Sequence[str] = ()  # incidents that the champion answers rightly and the challenger does not
+    due: bool = False  # the champion is old, and the age rule is on
+
+
+def on_parity(parity: Parity) -> Ruling | None:
     """A ruling only when the exported engine is not the function that was trained."""
-    faults = []
-    if parity.max_logit > params.parity_logit:
-        faults.append(f"a logit is off by {parity.max_logit:.2g}, allowed is {params.parity_logit:g}")
-    if parity.clear_flips or parity.flips > MAX_FLIPS * parity.views:
-        faults.append(
-            f"{parity.flips} of {parity.views} answers flip, {parity.clear_flips} far from the fence"
-        )
-    if not faults:
+    if not parity.faults:
         return None
-    return Ruling("FAIL", [f"the exported engine differs from torch: {fault}" for fault in faults], {})
+    cause, *found = parity.faults
+    reasons = [f"the exported engine differs from torch: {cause}", *found]
+    return Ruling("FAIL", reasons, ["an export that answers what the trained model answers"])
 
 
-def on_screen(dev: Answers, params: Gate) -> Ruling | None:
+def on_budgets(kept: Mapping[str, Mapping[str, Any]]) -> Ruling | None:
+    over = [name for name, told in kept.items() if not told["kept"]]
+    if not over:
+        return None
+    reasons = [f"over the budget: gate.{name} allows {kept[name]['budget']:g}" for name in over]
+    return Ruling("FAIL", reasons, ["a smaller model, or a larger budget in params.yaml"])
+
+
+def on_screen(dev: Pairs, params: Gate) -> Ruling | None:
     """A ruling only when dev shows the challenger to be the worse one: gold is then not spent on it."""
-    if dev.champion is None:
-        return None
-    right, before = _right(dev)
-    pair = statistics.pairs(right, before)
-    p = statistics.mcnemar(pair.lost, pair.won)
+    p = paired.mcnemar(dev.lost, dev.won)
     if p > params.screen:
         return None
-    seen = f"{pair.lost} items lost and {pair.won} won of {pair.n}, p = {p:.2g}"
+    seen = f"{dev.lost} items lost and {dev.won} won of {dev.n}, p = {p:.2g}"
     return Ruling(
-        "FAIL", [f"worse than the champion on dev: {seen}; gold was not touched"], {"dev": asdict(pair)}
+        "FAIL",
+        [f"worse than the champion on dev: {seen}; gold was not touched"],
+        ["a better training night; this attempt has cost nothing of the error budget"],
     )
 
 
 def first(gold: Answers, params: Gate) -> Ruling:
     """No champion yet: an absolute floor."""
-    score = statistics.balanced_accuracy(gold.labels, gold.challenger)
-    evidence = {"n": len(gold.labels), "balanced_accuracy": score, "floor": params.floor}
+    score = scores.balanced_accuracy(gold.labels, gold.challenger)
     if score >= params.floor:
-        return Ruling(
-            "PASS", [f"no champion yet, and {score:.1%} is above the floor of {params.floor:.0%}"], evidence
-        )
+        return Ruling("PASS", [f"no champion yet, and {score:.1%} is above the floor of {params.floor:.0%}"])
     return Ruling(
-        "FAIL", [f"no champion yet, but {score:.1%} is under the floor of {params.floor:.0%}"], evidence
+        "FAIL",
+        [f"no champion yet, but {score:.1%} is under the floor of {params.floor:.0%}"],
+        [f"a balanced accuracy of {params.floor:.0%} on gold"],
     )
 
 
-def between(gold: Answers, slices: dict[str, np.ndarray], attempt: int, params: Gate) -> Ruling:
-    """Challenger against champion on gold; `attempt` is 1 for the first challenger this champion meets."""
-    assert gold.champion is not None
-    right, before = _right(gold)
-    pair = statistics.pairs(right, before)
-    p = statistics.mcnemar(pair.won, pair.lost)
-    budget = statistics.spent(params.alpha, attempt)
-    interval = statistics.bootstrap_mcc_difference(
-        gold.labels, gold.challenger, gold.champion, gold.families, params.bootstrap, params.seed
+def between(evidence: Evidence, params: Gate) -> Ruling:
+    if faults := _faults(evidence, params):
+        return Ruling("FAIL", [*faults, _on_gold(evidence.gold)], _remedies(evidence))
+    proofs = _proofs(evidence, params)
+    if proofs and evidence.mcc.low >= 0:
+        return Ruling("PASS", proofs)
+    if evidence.due and (bound := lower_bound(evidence.gold, params)) > -params.aged_loss:
+        age = f"age: the champion is due, and at worst {-min(bound, 0.0):.2%} of the answers are lost"
+        return Ruling("PASS", [age, _on_gold(evidence.gold)])
+    return Ruling("INCONCLUSIVE", _doubts(evidence, proofs, params), _missing(evidence, proofs, params))
+
+
+def gold_budget(attempt: int, params: Gate) -> float:
+    """What the tests on gold may err together is divided among the attempts, the first ones getting most."""
+    return paired.spent(params.alpha * params.gold_share, attempt)
+
+
+def fresh_goal(params: Gate) -> float:
+    """The wealth that is evidence enough; what gold may err and what this may err together is alpha."""
+    return 1 / (params.alpha * (1 - params.gold_share))
+
+
+def lower_bound(pair: Pairs, params: Gate) -> float:
+    """Of the gain, one-sided at alpha."""
+    return paired.interval(pair, 1 - 2 * params.alpha).low
+
+
+def _faults(evidence: Evidence, params: Gate) -> list[str]:
+    faults = [f"lost {case[:12]}, which went wrong before" for case in evidence.regressions]
+    faults += [f"loses more than {params.margin:.0%} on {name}" for name in evidence.vetoes]
+    if paired.mcnemar(evidence.gold.lost, evidence.gold.won) <= params.alpha:
+        faults.append("worse than the champion on gold")
+    return faults
+
+
+def _proofs(evidence: Evidence, params: Gate) -> list[str]:
+    found = []
+    gold, fresh = evidence.gold, evidence.fresh
+    p, budget = paired.mcnemar(gold.won, gold.lost), gold_budget(evidence.attempt, params)
+    if gold.gain >= params.bar and p <= budget:
+        found.append(f"better than the champion: {_on_gold(gold)}, and this attempt may spend {budget:.2g}")
+    if fresh.items.gain >= params.bar and fresh.height >= fresh_goal(params):
+        found.append(f"better than the champion: {_on_fresh(fresh, params)}")
+    return found
+
+
+def _doubts(evidence: Evidence, proofs: list[str], params: Gate) -> list[str]:
+    if proofs:
+        low = evidence.mcc.low
+        return [
+            f"MCC on the replica may be lower: the interval of its difference starts at {low:+.3f}",
+            *proofs,
+        ]
+    gold, budget = evidence.gold, gold_budget(evidence.attempt, params)
+    small = gold.gain < params.bar
+    why = (
+        f"a gain under {params.bar:.0%} is not worth a promotion"
+        if small
+        else f"this attempt may spend {budget:.2g}"
     )
-    found = {name: statistics.pairs(right[rows], before[rows]) for name, rows in slices.items()}
-    mixed = {name for name, rows in slices.items() if _mixed(gold.labels[rows])}
-    per_slice = _slices(found, mixed, params)
-    evidence = {
-        **asdict(pair),
-        "gain": pair.gain,
-        "p": p,
-        "budget": budget,
-        "attempt": attempt,
-        "mcc_difference": [interval.low, interval.high],
-        "slices": per_slice,
-    }
-    worse = statistics.mcnemar(pair.lost, pair.won)
-    vetoes = [name for name, found in per_slice.items() if found["says"] == "worse"]
-    return _ruled(pair, p, budget, interval, worse, vetoes, evidence, params)
+    return [f"{_on_gold(gold)}; {why}", _on_fresh(evidence.fresh, params)]
 
 
-def _ruled(
-    pair: statistics.Pairs,
-    p: float,
-    budget: float,
-    interval: statistics.Interval,
-    worse: float,
-    vetoes: list[str],
-    evidence: dict[str, Any],
-    params: Gate,
-) -> Ruling:
-    seen = f"{pair.won} items won and {pair.lost} lost of {pair.n}: {pair.gain:+.1%}, p = {p:.2g}"
-    if worse <= params.alpha:
-        return Ruling("FAIL", [f"worse than the champion: {seen}"], evidence)
-    if vetoes:
-        return Ruling(
-            "FAIL", [f"loses more than {params.margin:.0%} on {name}" for name in vetoes] + [seen], evidence
+def _missing(evidence: Evidence, proofs: list[str], params: Gate) -> list[str]:
+    if proofs:
+        return ["an interval of the MCC difference on the replica that does not reach below 0"]
+    gold, fresh, said = evidence.gold, evidence.fresh, []
+    more = wealth.items_missing(fresh, fresh_goal(params), params.bar)
+    if more is not None:
+        pace = (
+            "the gain seen on fresh items so far"
+            if fresh.items.gain > params.bar
+            else f"a gain of {params.bar:.0%}"
         )
-    doubts = []
-    if pair.gain < params.bar:
-        doubts.append(f"{seen}; a gain under {params.bar:.0%} is not worth a promotion")
-    elif p > budget:
-        needed = statistics.items_needed(pair, budget, params.bar)
-        more = max(needed - pair.n, 1)
-        doubts.append(
-            f"{seen}; this attempt may spend {budget:.2g}: about {more:,} more gold items would decide it"
-        )
-    if interval.low < 0:
-        doubts.append(f"MCC may be lower: the interval of its difference starts at {interval.low:+.3f}")
-    if doubts:
-        return Ruling("INCONCLUSIVE", doubts, evidence)
-    return Ruling(
-        "PASS", [f"better than the champion: {seen}, this attempt may spend {budget:.2g}"], evidence
-    )
+        said.append(f"needs about {more:,} more fresh items, if they show {pace}")
+    if gold.gain < params.bar:
+        short = math.ceil(params.bar * gold.n - gold.won + gold.lost)
+        said.append(f"{max(short, 1)} more items won on gold would reach the bar of {params.bar:.0%}")
+    else:
+        needed = paired.items_needed(gold, gold_budget(evidence.attempt, params), params.bar)
+        said.append(f"needs about {max(needed - gold.n, 1):,} more gold items that go the same way")
+    return said
 
 
-def _right(answers: Answers) -> tuple[statistics.Flags, statistics.Flags]:
-    """Which items the challenger, and which the champion, got right."""
-    assert answers.champion is not None
-    ours, theirs = (np.equal(p > 0.5, answers.labels == 1) for p in (answers.challenger, answers.champion))
-    return ours, theirs
+def _remedies(evidence: Evidence) -> list[str]:
+    said = [f"no loss on {name}: label and paint more of it" for name in evidence.vetoes]
+    if evidence.regressions:
+        said.append("a challenger that answers every incident as the champion does")
+    return said or ["a challenger that does not lose on gold"]
 
 
-def _mixed(labels: statistics.Labels) -> bool:
-    """A slice of one label tells where the fence stands, not who sees better: moving it wins there and loses
-    elsewhere."""
-    return bool(MIXED_MIN <= np.mean(labels) <= 1 - MIXED_MIN)
+def _on_gold(pair: Pairs) -> str:
+    p = paired.mcnemar(pair.won, pair.lost)
+    return f"{pair.won} items won and {pair.lost} lost of {pair.n:,} on gold: {pair.gain:+.1%}, p = {p:.2g}"
 
 
-def _slices(found: dict[str, statistics.Pairs], mixed: set[str], params: Gate) -> dict[str, dict[str, Any]]:
-    """What each slice says: fine, worse, or why it may not say."""
-    judges = {name: pair for name, pair in found.items() if name in mixed and pair.n >= SLICE_MIN}
-    # Of twenty slices one looks worse by luck: each must stand although all were looked at.
-    ps = {name: statistics.mcnemar(pair.lost, pair.won) for name, pair in judges.items()}
-    worse = {name for name in statistics.holm(ps, params.alpha) if judges[name].gain < -params.margin}
-    said = {name: {"says": "worse" if name in worse else "fine"} for name in judges}
-    return {
-        name: asdict(pair) | {"gain": pair.gain} | (said.get(name) or _silent(name, pair, mixed))
-        for name, pair in found.items()
-    }
-
-
-def _silent(name: str, pair: statistics.Pairs, mixed: set[str]) -> dict[str, Any]:
-    if name not in mixed:
-        return {"says": "one label only"}
-    return {"says": "too few", "needs": SLICE_MIN - pair.n}
+def _on_fresh(found: Wealth, params: Gate) -> str:
+    items = found.items
+    if not items.n:
+        return "no fresh items yet"
+    counts = f"{items.won} won and {items.lost} lost of {items.n:,} fresh items: {items.gain:+.1%}"
+    return f"{counts}, evidence {found.height:.3g} of {fresh_goal(params):.0f}"

@@ -1,14 +1,12 @@
 """Brings predictions and labels home: each journal entry once, what is broken set aside."""
 
 import json
-import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
-from inference_runtime.errors import Fixable
-from pipeline import samples
+from pipeline import clock, samples
 from pipeline.params import People, Pull
 from pipeline.progress import say
 from pipeline.pull import base, journal, labels
@@ -16,7 +14,7 @@ from pipeline.pull.quarantine import Quarantine
 
 
 def run(params: Pull, people: People, out: Path) -> None:
-    until = moment()
+    until = clock.moment()
     quarantine = Quarantine()
     rows = base.read(Path(params.base), "base", "pull.base", quarantine)
     rows += base.read(Path(params.gold), "gold", "pull.gold", quarantine)
@@ -29,18 +27,6 @@ def run(params: Pull, people: People, out: Path) -> None:
     samples.write(predictions, out, "predictions.parquet")
     quarantine.write(out)
     _summarise(table, predictions, quarantine, out)
-
-
-def moment() -> datetime:
-    """The one place where time enters: UNTIL, so that any night can be run again."""
-    given = os.environ.get("UNTIL")
-    if not given:
-        return datetime.now(UTC)
-    try:
-        until = datetime.fromisoformat(given)
-    except ValueError:
-        raise Fixable(f"UNTIL: {given!r} is no ISO time; write it like 2026-11-20T02:00:00Z") from None
-    return until if until.tzinfo else until.replace(tzinfo=UTC)
 
 
 def _with_people(

@@ -1,0 +1,43 @@
+"""The pictures on which the two differ, small enough to lie in the page itself."""
+
+import base64
+from html import escape
+from typing import Any
+
+import cv2
+import polars as pl
+
+from inference_runtime import preprocess
+from pipeline import challenge, images, samples
+
+SHOWN = 12
+THUMB = (176, 99)
+
+
+def changed(items: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Won and lost ones, those first on which the two are furthest apart."""
+    if items["champion"].null_count():
+        return {}
+    right = (pl.col("challenger") > 0.5) == (pl.col("label") == 1)
+    before = (pl.col("champion") > 0.5) == (pl.col("label") == 1)
+    apart = (pl.col("challenger") - pl.col("champion")).abs()
+    ranked = items.with_columns(apart=apart).sort("apart", "image", descending=[True, False])
+    return {"Won": ranked.filter(right & ~before), "Lost": ranked.filter(before & ~right)}
+
+
+def figures(rows: pl.DataFrame) -> str:
+    return "".join(_figure(row) for row in rows.head(SHOWN).iter_rows(named=True))
+
+
+def _figure(row: dict[str, Any]) -> str:
+    word = samples.CLASSES[row["label"]]
+    numbers = f"{row['champion']:.2f} → {row['challenger']:.2f}"
+    caption = f"<b>{word}</b> {numbers}<br>{escape(' '.join(row['tags']))}"
+    return (
+        f'<figure><img alt="{word}" src="{_thumb(row["image"])}"><figcaption>{caption}</figcaption></figure>'
+    )
+
+
+def _thumb(image: str) -> str:
+    small = cv2.resize(preprocess.decode(images.read(image)), THUMB, interpolation=cv2.INTER_AREA)
+    return "data:image/jpeg;base64," + base64.b64encode(challenge.encode(small)).decode()
