@@ -12,9 +12,10 @@ from inference_runtime.errors import Fixable
 from inference_runtime.preprocess import Preprocess
 from pipeline import champion, hub
 from pipeline.hub.folder import Folder
-from pipeline.params import Champion, Hub
+from pipeline.params import Age, Champion, Hub
 
 Sealed = Callable[[str], Path]
+AGE = Age(full_days=45, zero_day=90, retrain_by=30, upload_by=40, promote=True)
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def test_looking_again_after_a_promotion_changes_nothing(
     for turn in ("before", "after"):
         out = tmp_path / turn
         out.mkdir()
-        champion.run(Champion(), params, challenger, out)
+        champion.run(Champion(), params, AGE, challenger, out)
         seen.append({file.name: file.read_bytes() for file in out.rglob("*") if file.is_file()})
         old = hub.reigning(shelf)
         assert old
@@ -126,7 +127,7 @@ def test_attempts_of_others_are_counted_and_a_repeat_is_not(
         shelf.record(reigning.bundle, attempt(challenger))
     out = tmp_path / "out"
     out.mkdir()
-    champion.run(Champion(), Hub(kind="folder", repo=str(shelf.root)), sealed("c"), out)
+    champion.run(Champion(), Hub(kind="folder", repo=str(shelf.root)), AGE, sealed("c"), out)
     assert json.loads((out / "summary.json").read_text())["other_attempts"] == 2
     others = [hub.attempt(told) for told in json.loads((out / champion.LEDGER).read_text())]
     assert others == [attempt("x"), attempt("y")]
@@ -140,6 +141,15 @@ def test_a_second_try_takes_the_place_of_the_first_in_the_ledger(shelf: Folder) 
         ("y", "INCONCLUSIVE"),
     ]
     assert shelf.attempts("another") == []
+
+
+def test_a_champion_is_due_from_the_day_the_params_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = hub.Release("1.0.0", "a", None, "2026-01-01T00:00:00+00:00", {})
+    monkeypatch.setenv("UNTIL", "2026-01-30T00:00:00Z")
+    assert not champion.due(old, AGE)
+    monkeypatch.setenv("UNTIL", "2026-02-01T00:00:00Z")
+    assert champion.due(old, AGE)
+    assert not champion.due(old, AGE.model_copy(update={"promote": False}))
 
 
 def test_a_bundle_that_is_gone_is_named(shelf: Folder) -> None:

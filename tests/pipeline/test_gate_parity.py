@@ -36,7 +36,7 @@ def trained(backbone: Backbone) -> Classifier:
 
 
 def exported(model: Classifier, backbone: Backbone) -> onnx.ModelProto:
-    return onnx.load_from_string(graph.exported(model, (backbone.height, backbone.width), 20))
+    return graph.exported(model, (backbone.height, backbone.width), 20)
 
 
 def sealed(folder: Path, model: onnx.ModelProto, backbone: Backbone, **said: object) -> Path:
@@ -87,6 +87,18 @@ def at_the_start(
     del model.graph.node[:]
     model.graph.node.extend([*made, *kept])
     model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+
+
+def attentive(backbone: Backbone, folder: Path) -> str:
+    """The same network with louder attention: untrained, it hardly minds where a patch lies."""
+    from transformers import DINOv3ViTModel
+
+    network = DINOv3ViTModel.from_pretrained(backbone.name)
+    for name, weight in network.named_parameters():
+        if name.endswith(("q_proj.weight", "k_proj.weight", "v_proj.weight", "patch_embeddings.weight")):
+            weight.data *= 30
+    network.save_pretrained(folder)
+    return str(folder)
 
 
 def swapped(model: onnx.ModelProto) -> None:
@@ -171,7 +183,7 @@ def test_a_bundle_that_looks_at_another_size_is_refused_by_that_name(
 def test_a_position_code_of_another_size_has_its_name(
     rooms: Path, tiny: Backbone, table: pl.DataFrame
 ) -> None:
-    wide = tiny.model_copy(update={"width": 64})
+    wide = tiny.model_copy(update={"name": attentive(tiny, rooms / "attentive"), "width": 64})
     model = trained(wide)
     with diagnosis.positions(model.backbone.network.rope_embeddings, (64, 32)):
         wrong = exported(model, wide)
