@@ -4,6 +4,7 @@ import os
 import time
 from http import HTTPStatus
 
+from inference_runtime import openapi
 from inference_runtime.door import Routes
 from inference_runtime.exchange import Exchange
 from inference_runtime.service import Service
@@ -19,6 +20,7 @@ def routes(service: Service, traffic: Traffic) -> Routes:
         "/healthz": {"GET": public.healthz},
         "/readyz": {"GET": public.readyz},
         "/metrics": {"GET": public.metrics},
+        "/openapi.json": {"GET": public.openapi},
     }
 
 
@@ -57,6 +59,9 @@ class Public:
         if self._traffic.draining:
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "draining"})
         return Response(HTTPStatus.OK, {"status": "ready"})
+
+    def openapi(self, exchange: Exchange) -> Response:
+        return Response(HTTPStatus.OK, openapi.document())
 
     def metrics(self, exchange: Exchange) -> Response:
         bundle = self._service.roles.roster.serving.predictor.bundle

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,19 @@ def test_the_whole_runtime_loads_nothing_heavy() -> None:
 def test_the_package_and_its_command_load_next_to_nothing() -> None:
     loaded = loaded_by("inference_runtime", "inference_runtime.__main__", "inference_runtime.errors")
     assert not loaded & {"numpy", "onnxruntime", "PIL", "asyncio"}
+
+
+def test_what_is_installed_and_imported_stays_small() -> None:
+    """The README promises both figures."""
+    names = ("numpy", "onnxruntime", "pillow", "pybase64", "flatbuffers", "protobuf", "packaging")
+    files = [file for name in names for file in distribution(name).files or ()]
+    places = {Path(str(file.locate())) for file in files}
+    installed = sum(place.stat().st_size for place in places if place.is_file())
+    assert installed < 220e6, f"{installed / 1e6:.0f} MB"
+    served = "inference_runtime.server, inference_runtime.engines.onnx"
+    code = f"import time; import {served}; print(time.process_time())"
+    spent = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(3)]
+    assert min(spent) < 2.0, f"{min(spent):.2f} CPU-seconds"
 
 
 @pytest.mark.parametrize("file", sorted(ROOM.rglob("*.py")), ids=lambda file: str(file.relative_to(ROOM)))
