@@ -46,14 +46,15 @@ def whole(jpeg: bytes, mode: str, number: int) -> bytes:
     return b"".join(body(jpeg, mode).parts(number))
 
 
-def write(folder: Path, count: int, seed: int = 72) -> list[Path]:
-    """JPEG files of the given sizes in turn; the same seed gives the same pictures."""
+def write(folder: Path, count: int, seed: int = 72, shrink: int = 1) -> list[Path]:
+    """JPEG files of SIZES in turn, shrunk so many times; the same seed gives the same pictures."""
     draw = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{n:03}.jpg" for n in range(count)]
     for n, file in enumerate(files):
         if not file.exists():
-            file.write_bytes(_jpeg(_street(draw, *SIZES[n % len(SIZES)])))
+            width, height = SIZES[n % len(SIZES)]
+            file.write_bytes(_jpeg(_street(draw, width // shrink, height // shrink)))
     return files
 
 
