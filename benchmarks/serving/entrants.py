@@ -40,7 +40,7 @@ class Entrant:
 
 def runtime() -> Entrant:
     """Keeping nothing, as no peer keeps anything."""
-    return Entrant(OURS, "", "runtime", "", "ours", ROUTES, JOURNAL)
+    return Entrant(OURS, "", "runtime", "", "ours", ROUTES, (*JOURNAL, "--journal-sample", "0"))
 
 
 def journalling() -> Entrant:

@@ -2,9 +2,9 @@
 
 python -m benchmarks.soak [--minutes 30] [--quick]
 
-Valid, slow, oversized, malformed and cancelled requests, and bursts over capacity; a swap every 20 s; `kill -9`
-of one server every minute (the other lives on, so that its memory can be watched) and of both ships at random.
-At the end everything that was promised is looked for in the stores.
+Valid, slow, oversized, malformed and cancelled requests, and bursts over capacity; a swap every 20 s; `kill -9` of
+one server every minute (the other lives on: its memory is watched) and of both ships at random. At the end
+everything that was promised is looked for in the stores.
 """
 
 import argparse
@@ -34,7 +34,7 @@ BURST = 400
 PICTURES = 12
 SHRINK = 3  # small pictures: half an hour of them must fit on a disk twice
 SAY_SECONDS = 60.0
-QUICK = Pace(whole=30, swap=4, kill=10, ship_kill=3, burst=10)
+QUICK = Pace(whole=18, swap=3, kill=6, ship_kill=3, burst=6)
 
 
 def main() -> None:
