@@ -1,7 +1,9 @@
 """The one preprocessing: training and serving both come here, so they cannot differ."""
 
 import struct
+import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -20,6 +22,9 @@ MAX_PIXELS = 50_000_000
 MAX_SIDE = 8192
 # A whole-number box reduction first, to no less than twice the target: half the time on a 1080p frame.
 GAP = 2.0
+# Pictures of more pixels are opened one at a time: several of the largest at once would be a gigabyte.
+LARGE_PIXELS = 16_000_000
+STRIP = 256
 
 # Named, because Pillow's other readers are either rare for photos or start other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -49,6 +54,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_one_large = threading.Lock()
 SIDEWAYS = tuple(UPRIGHT[orientation] for orientation in (5, 6, 7, 8))
 
 
@@ -115,14 +121,20 @@ def _decoded(data: bytes, least: Size | None) -> tuple[Image.Image, Size]:
     """The picture, no smaller than `least` where it can be scaled, and the size that it has in truth."""
     with _opened(data) as image:
         _refuse_large(image)
+        large = image.width * image.height > LARGE_PIXELS
         try:
-            if isinstance(image, JpegImageFile):
-                return _decoded_jpeg(image, least, len(data))
-            image.load()
-            whole = _rgb(_upright(image, _turn(image)))
-            return whole, whole.size
+            with _one_large if large else nullcontext():
+                return _loaded(image, least, len(data))
         except BROKEN as error:
             raise ImageError(f"image: broken or truncated {image.format} ({_line(error)})") from error
+
+
+def _loaded(image: Image.Image, least: Size | None, length: int) -> tuple[Image.Image, Size]:
+    if isinstance(image, JpegImageFile):
+        return _decoded_jpeg(image, least, length)
+    image.load()
+    whole = _rgb(_upright(image, _turn(image)))
+    return whole, whole.size
 
 
 def _decoded_jpeg(image: JpegImageFile, least: Size | None, length: int) -> tuple[Image.Image, Size]:
@@ -192,7 +204,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 def _from_16_bit(image: Image.Image) -> Image.Image:
     # Pillow's own conversion clips at 255 instead of scaling, which turns most of the picture white.
-    grey = np.asarray(image).astype(np.int64).clip(0, 65535) >> 8
+    grey = np.asarray(image).clip(0, 65535) >> 8
     return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
 
 
@@ -205,8 +217,13 @@ def _from_lab(image: Image.Image) -> Image.Image:
 
 def _on_white(image: Image.Image) -> Image.Image:
     # Under full transparency any colour may be stored; white is what a page would show.
-    rgba = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    # In strips, because a large picture would otherwise be held five times over.
+    page = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP):
+        box = (0, top, image.width, min(top + STRIP, image.height))
+        rgba = image.crop(box).convert("RGBA")
+        page.paste(Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB"), box)
+    return page
 
 
 def _side(json: Mapping[str, Any], key: str) -> int:

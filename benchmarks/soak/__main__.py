@@ -2,9 +2,9 @@
 
 python -m benchmarks.soak [--minutes 30] [--quick]
 
-Valid, slow, oversized, malformed and cancelled requests, and bursts over capacity; a swap every 20 s; `kill -9` of
-one server every minute (the other lives on: its memory is watched) and of both ships at random. At the end
-everything that was promised is looked for in the stores.
+Valid, slow, oversized, malformed and cancelled requests, and bursts over capacity; a swap every 20 s;
+`kill -9` of one server every minute (the other lives on, its memory is watched) and of both ships at
+random. At the end everything that was promised is looked for in the stores.
 """
 
 import argparse
