@@ -53,7 +53,7 @@ def rows(
             "counts": dict(ledger.counts),
             "journal": dict(kept[ledger.replica.name]),
             "faults": ledger.faults[:20],
-            "mib_each_minute": [round(mib) for _, mib in watch.seen[ledger.replica.name][::30] if mib == mib],
+            "mib_each_minute": [round(mib) for _, mib in watch.seen[ledger.replica.name][::60] if mib == mib],
         }
         for ledger in ledgers
     ]
@@ -64,8 +64,9 @@ def memory(watch: Watch, name: str) -> tuple[float, float]:
     points = np.array(watch.seen[name])
     seconds, mib = points[:, 0], points[:, 1]
     end = seconds.max()
-    early = (seconds > SETTLED * end) & (seconds < 0.35 * end)
-    return float(np.nanmedian(mib[early])), float(np.nanmedian(mib[seconds > 0.8 * end]))
+    early = mib[(seconds > SETTLED * end) & (seconds < 0.4 * end)]
+    late = mib[seconds > 0.8 * end]
+    return float(np.median(early[~np.isnan(early)])), float(np.median(late[~np.isnan(late)]))
 
 
 def restart_seconds(ledgers: Sequence[Ledger]) -> float | None:

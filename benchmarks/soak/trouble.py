@@ -13,7 +13,7 @@ from benchmarks.soak.ledger import Ledger
 from benchmarks.soak.replica import TOKEN, Replica
 from benchmarks.soak.wire import Connection
 
-WATCH_SECONDS = 2.0
+WATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
