@@ -18,6 +18,7 @@ DRESSES = {
     "first page": ("first", "pillow"),
     "tuned": ("tuned", "pillow"),
     "our preprocessing": ("tuned", "ours"),
+    "batching": ("batching", "pillow"),
 }
 
 

@@ -61,11 +61,17 @@ class Server:
     def mib(self) -> float:
         return proportional_mib(self.pids())
 
-    def stop(self) -> None:
-        family_now = self.pids()
+    def end(self) -> int | None:
+        """SIGTERM, and the exit status if it ends in time."""
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_SECONDS)
+        return self._process.returncode
+
+    def stop(self) -> None:
+        family_now = self.pids()
+        if self._process.poll() is None:
+            self.end()
         for pid in family_now:
             if _is_still(pid, self.pid):
                 with contextlib.suppress(ProcessLookupError):

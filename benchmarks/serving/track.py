@@ -69,6 +69,9 @@ class Track:
         outcome = self._load.ask(asdict(order))
         return _row(entrant, self._model, cell, round, outcome, floor["cpu_ms"])
 
+    def jpegs(self) -> list[bytes]:
+        return [file.read_bytes() for file in sorted(self._photos.glob("*.jpg"))]
+
     def close(self) -> None:
         self._load.stop()
         self._floor.stop()

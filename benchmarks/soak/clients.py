@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.serving.pictures import whole
-from benchmarks.soak.ledger import Ledger, Question
+from benchmarks.soak.ledger import BUSY, LATE, Ledger, Question
 from benchmarks.soak.wire import Connection, head
 
 PREDICT = "/v1/predict"
@@ -123,7 +123,7 @@ class Clients:
             async with Connection(self.port) as connection:
                 connection.writer.write(said)
                 status, _ = await connection.answer()
-                self.ledger.misbehaved(kind, status, right if status != 429 else (429,))
+                self.ledger.misbehaved(kind, status, right if status not in (BUSY, LATE) else (status,))
         except (OSError, EOFError) as error:
             await self._lost(Question(-1, b"", asked), error)
 

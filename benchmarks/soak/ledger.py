@@ -1,6 +1,7 @@
 """What was asked, answered and promised; and whether the store holds it."""
 
 import hashlib
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from inference_runtime import images
 from inference_runtime.entries import Broken, read, segments
 
 TOLERANCE = 1e-4
-BUSY = 429
+BUSY, LATE = 429, 504  # both say in time that there will be no answer
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Ledger:
     faults: list[str] = field(default_factory=list)
 
     def answered(self, question: Question, status: int, said: dict[str, Any]) -> None:
-        if status == BUSY:
-            self.counts["busy"] += 1
+        if status in (BUSY, LATE):
+            self.counts["busy" if status == BUSY else "late"] += 1
         elif status != 200:
             self._fault("refused", f"{status} {said}")
         elif self._is_right(question, said):
@@ -68,6 +69,7 @@ class Ledger:
     def _fault(self, kind: str, said: str) -> None:
         self.counts[kind] += 1
         self.faults.append(f"{self.replica.name}: {kind}: {said}"[:300])
+        print(self.faults[-1], file=sys.stderr, flush=True)
 
     def kept(self) -> dict[str, int]:
         """Reads the store: what of the promised is there, once, as it was said, with its image."""

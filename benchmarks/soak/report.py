@@ -26,6 +26,7 @@ def figures(ledgers: Sequence[Ledger], kept: Mapping[str, Mapping[str, int]], wa
         **{fault: total(fault) for fault in FAULTS},
         "lost_in_a_kill": total("lost in a kill"),
         "busy": total("busy"),
+        "late": total("late"),
         "cancelled": total("cancelled"),
         "bursts": total("bursts"),
         "swaps": total("swaps"),

@@ -41,7 +41,8 @@ class Connection:
             return int(said[9:12]), json.loads(await self._reader.readexactly(length))
 
 
-def head(method: str, path: str, length: int, token: str = "") -> bytes:
-    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-    lines = f"{method} {path} HTTP/1.1\r\nHost: soak\r\n{authorization}Content-Length: {length}\r\n\r\n"
-    return lines.encode()
+def head(method: str, path: str, length: int, token: str = "", content: str = "image/jpeg") -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {length}"]
+    lines += [f"Content-Type: {content}"] if length else []
+    lines += [f"Authorization: Bearer {token}"] if token else []
+    return "\r\n".join([*lines, "", ""]).encode()
