@@ -2,8 +2,8 @@
 
 python -m benchmarks.rough [--quick]
 
-Good requests among broken ones, requests that nobody waits for any more, a flood, and SIGTERM with work under way.
-What was computed for nobody is told by the CPU time that it took.
+Good requests among broken ones, requests that nobody waits for any more, a flood, and SIGTERM with work
+under way. What was computed for nobody is told by the CPU time that it took.
 """
 
 import argparse
@@ -32,8 +32,6 @@ ABANDONED = 48
 FLOOD = 400
 UNDER_WAY = 16
 SETTLE_SECONDS = 3.0
-
-Answer = tuple[int, dict[str, Any]]
 
 
 def main() -> None:
@@ -132,8 +130,8 @@ class Trial:
                 connection.writer.write(
                     head("POST", self._path, len(body), content="application/json") + body
                 )
-                return (await connection.answer())[0]
-        except (OSError, EOFError, ValueError):
+                return await connection.status()
+        except (OSError, EOFError):
             return 0
 
     async def _leave(self, body: bytes) -> None:
@@ -153,16 +151,16 @@ def _told(statuses: Sequence[int]) -> str:
 
 def _show(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
-        print(f"\n{row['server']}")
-        print(f"  good requests failed beside broken ones   {row['good_failed_beside_broken']} of {GOOD}")
-        print(f"  broken images answered                    {row['broken_answered']}")
-        print(f"  abandoned work still computed             {row['abandoned_still_computed']:.0%}")
-        print(
-            f"  flood of {FLOOD}                              {row['flood_answered']} in {row['flood_s']:.1f} s"
-        )
-        print(f"  memory in the flood                       +{row['flood_more_mib']:.0f} MiB")
-        drained = f"{row['drain_answered']} of {UNDER_WAY} answered, exit {row['drain_exit']}"
-        print(f"  SIGTERM with {UNDER_WAY} under way                 {drained}, {row['drain_s']:.1f} s")
+        lines = {
+            "good requests failed beside broken ones": f"{row['good_failed_beside_broken']} of {GOOD}",
+            "broken images answered": row["broken_answered"],
+            "abandoned work still computed": f"{row['abandoned_still_computed']:.0%}",
+            f"flood of {FLOOD}": f"{row['flood_answered']} in {row['flood_s']:.1f} s",
+            "memory in the flood": f"+{row['flood_more_mib']:.0f} MiB",
+            f"SIGTERM with {UNDER_WAY} under way": f"{row['drain_answered']} of {UNDER_WAY} answered",
+            "and then": f"exit {row['drain_exit']} after {row['drain_s']:.1f} s",
+        }
+        print(f"\n{row['server']}", *(f"  {what:<42}{said}" for what, said in lines.items()), sep="\n")
 
 
 if __name__ == "__main__":

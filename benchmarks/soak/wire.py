@@ -40,6 +40,11 @@ class Connection:
             length = int(said.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
             return int(said[9:12]), json.loads(await self._reader.readexactly(length))
 
+    async def status(self) -> int:
+        """Of an answer whose body does not matter."""
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return int((await self._reader.readuntil(b"\r\n\r\n"))[9:12])
+
 
 def head(method: str, path: str, length: int, token: str = "", content: str = "image/jpeg") -> bytes:
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {length}"]
