@@ -92,42 +92,57 @@ def _data(bundle: Bundle, data: dict[str, Any]) -> list[str]:
 
 
 def _metrics(verdict: dict[str, Any]) -> list[str]:
-    evidence, scores = verdict.get("evidence", {}), verdict.get("scores", {})
-    n = evidence.get("n")
-    rows = ["| on the holdout | challenger | champion |", "|---|---|---|"]
-    names = list(scores.get("challenger", {}))
-    rows += [f"| {name} | {_cells(name, scores, n)} |" for name in names]
-    return [*rows, "", *_differences(evidence)] if names else ["The gate gave none."]
+    scores = verdict.get("scores", {})
+    sides = [side for side in ("challenger", "champion") if side in scores]
+    names = [name for name, value in scores.get("challenger", {}).items() if isinstance(value, float)]
+    if not names:
+        return ["The gate gave none."]
+    head = ["| on gold | " + " | ".join(sides) + " |", "|---" * (1 + len(sides)) + "|"]
+    rows = [f"| {name.replace('_', ' ')} | {_cells(name, scores, sides)} |" for name in names]
+    return [*head, *rows, "", *_differences(verdict)]
 
 
-def _cells(name: str, scores: dict[str, dict[str, float]], n: int | None) -> str:
-    return " | ".join(_cell(name, scores.get(side, {}).get(name), n) for side in ("challenger", "champion"))
+def _cells(name: str, scores: dict[str, dict[str, Any]], sides: list[str]) -> str:
+    return " | ".join(_cell(name, scores[side]) for side in sides)
 
 
-def _cell(name: str, value: Any, n: int | None) -> str:
-    if not isinstance(value, int | float):
+def _cell(name: str, side: dict[str, Any]) -> str:
+    value, counted = side.get(name), side.get("confusion")
+    if not isinstance(value, float):
         return "-"
-    if name != "accuracy" or not n:
+    if name != "accuracy" or not counted:
         return f"{value:.3f}"
-    low, high = wilson(value, n)
+    low, high = wilson(value, sum(counted.values()))
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _differences(evidence: dict[str, Any]) -> Iterator[str]:
-    if "won" in evidence:
-        yield f"Of {evidence['n']:,} pictures it won {evidence['won']} and lost {evidence['lost']}."
-    for name, value in evidence.items():
-        if isinstance(value, list) and len(value) == 2 and all(isinstance(end, float) for end in value):
-            yield f"95 % interval of the {name.replace('_', ' ')}: [{value[0]:+.3f}, {value[1]:+.3f}]."
+def _differences(verdict: dict[str, Any]) -> Iterator[str]:
+    """Against the champion, each with its 95 % interval."""
+    for name in ("gold", "fresh"):
+        found = verdict.get(name, {})
+        if found.get("n"):
+            yield (
+                f"* {name}: won {found['won']} and lost {found['lost']} of {found['n']:,},"
+                f" gain {found['gain']:+.3f} {_interval(found['interval'])}"
+            )
+    replica = verdict.get("replica", {})
+    for name in ("mcc", "reward"):
+        if name in replica:
+            yield f"* {name} on the challenge replica, {replica['views']:,} views: {_interval(replica[name])}"
+
+
+def _interval(bounds: list[float]) -> str:
+    return f"[{bounds[0]:+.3f}, {bounds[1]:+.3f}]"
 
 
 def _slices(verdict: dict[str, Any]) -> list[str]:
-    slices = verdict.get("evidence", {}).get("slices")
-    if not isinstance(slices, dict) or not slices:
+    slices = verdict.get("slices")
+    if not slices:
         return ["None were compared."]
-    rows = ["| slice | pictures | won | lost | says |", "|---|---|---|---|---|"]
+    rows = ["| slice | items | won | lost | gain | says |", "|---|---|---|---|---|---|"]
     return rows + [
-        f"| {name} | " + " | ".join(str(found.get(key, "-")) for key in ("n", "won", "lost", "says")) + " |"
+        f"| {name} | {found['n']} | {found['won']} | {found['lost']} |"
+        f" {found['gain']:+.3f} {_interval(found['interval'])} | {found['says']} |"
         for name, found in sorted(slices.items())
     ]
 

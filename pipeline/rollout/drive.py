@@ -153,8 +153,8 @@ class Drive:
         story.remember(replace(state, looks=replace(state.looks, items=0), answers=0, changed=self.clock()))
 
     def expected(self) -> Expected:
-        verdict = bundles.load(self.shelf.place(self.release.bundle)).verdict or {}
-        return signals.expected(verdict.get("evidence", {}), self.params)
+        verdict = bundles.load(self.shelf.place(self.release.bundle)).verdict
+        return signals.expected(verdict or {}, self.params)
 
     def _tell(self, step: str, says: str, **evidence: object) -> None:
         story.tell(step, self.release.bundle, self.release.version, says, **evidence)

@@ -66,8 +66,8 @@ def now() -> datetime:
 def _vouched(place: Path) -> float | None:
     """The lower end of the interval around the accuracy that the gate saw."""
     verdict = bundles.load(place).verdict or {}
-    accuracy = verdict.get("scores", {}).get("challenger", {}).get("accuracy")
-    n = verdict.get("evidence", {}).get("n")
-    if not isinstance(accuracy, float) or not n:
+    seen = verdict.get("scores", {}).get("challenger", {}).get("confusion")
+    if not seen:
         return None
-    return float(stats.binomtest(round(accuracy * n), n).proportion_ci(0.95, "wilson").low)
+    right, n = seen["hits"] + seen["rejections"], sum(seen.values())
+    return float(stats.binomtest(right, n).proportion_ci(0.95, "wilson").low)

@@ -5,6 +5,7 @@ model must differ. The null is composite (within an interval, or at most a margi
 model that keeps to it more often than it says.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -52,12 +53,12 @@ class Finding:
     says: str
 
 
-def expected(evidence: dict[str, Any], params: Rollout) -> Expected:
-    """Two answers differ when exactly one is right: the gate's won and lost, with their exact interval."""
-    n, differ = evidence.get("n"), (evidence.get("won", 0) + evidence.get("lost", 0))
-    if not n or "won" not in evidence:
+def expected(verdict: Mapping[str, Any], params: Rollout) -> Expected:
+    """Two answers differ when exactly one is right: what was won and lost on gold, with its interval."""
+    gold = verdict.get("gold", {})
+    if not gold.get("n"):
         return Expected(0.0, params.disagreement)
-    interval = stats.binomtest(differ, n).proportion_ci(0.99, "exact")
+    interval = stats.binomtest(gold["won"] + gold["lost"], gold["n"]).proportion_ci(0.99, "exact")
     return Expected(max(interval.low - params.slack, 0.0), min(interval.high + params.slack, 1.0))
 
 

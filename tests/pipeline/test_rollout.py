@@ -34,7 +34,8 @@ from pipeline.services import runtime
 ROOT = Path(__file__).parents[2]
 TOKEN = "open sesame"
 BRISK = {"shadow": 60, "canary": 30, "share": 0.5, "watch": 60}
-EVIDENCE = {"n": 2000, "won": 40, "lost": 20}
+SCORES = {"challenger": {"confusion": {"hits": 960, "misses": 40, "rejections": 960, "alarms": 40}}}
+GATE = {"gold": {"n": 2000, "won": 40, "lost": 20}, "scores": SCORES}
 
 
 def graph(fence: float, gain: float = 20.0) -> bytes:
@@ -74,7 +75,7 @@ class House:
     answered: int = 0
     refused: list[int] = field(default_factory=list)
 
-    def release(self, fence: float, gain: float = 20.0, evidence: dict[str, Any] = EVIDENCE) -> hub.Release:
+    def release(self, fence: float, gain: float = 20.0, verdict: dict[str, Any] = GATE) -> hub.Release:
         """A model that passed the gate: whatever it is, the verdict says so."""
         folder = self.folder / f"fence-{fence}-{gain}"
         folder.mkdir()
@@ -92,7 +93,7 @@ class House:
         version = hub.next_version(self.shelf.releases())
         beat = champion.bundle if champion else None
         wanted = hub.Release(version, sealed.id, beat, "2026-11-20T00:00:00+00:00", {})
-        return self.shelf.release(folder, wanted, {"value": "PASS", "evidence": evidence})
+        return self.shelf.release(folder, wanted, {"value": "PASS", **verdict})
 
     def run(self, **numbers: float) -> None:
         rollout.run(self.given(**numbers))
@@ -206,7 +207,7 @@ def test_a_bad_one_is_taken_back_in_time_alerts_and_leaves_its_story(
     assert house.steps() == ["shadow", "taken back"]
     last = story.told()[-1]
     assert "disagreement" in last["says"] and last["bundle"] == bad.bundle
-    expected = signals.expected(EVIDENCE, house.params.rollout)
+    expected = signals.expected(GATE, house.params.rollout)
     items = int(re.search(r"of (\d+) answers differ", last["says"])[1])
     # At the look that all but surely sees it, or the one after: looks come when the runtime is asked.
     assert items <= 1.5 * looks.seen_by(0.25, expected, house.params.rollout, power=0.999)

@@ -14,7 +14,7 @@ from pipeline.rollout import cusum, looks, signals
 from pipeline.rollout.looks import Looks
 from pipeline.rollout.signals import Expected, Seen, Side
 
-EVIDENCE = {"n": 2000, "won": 40, "lost": 20}
+GATE = {"gold": {"n": 2000, "won": 40, "lost": 20}}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def campaign(
     new = old ^ (generator.random(end) < psi)
     errors = generator.random(end) < bad.get("errors", 0.0)
     sure = np.clip(generator.normal([[0.96], [0.96 - bad.get("fell", 0.0)]], 0.05, (2, end)), 0.5, 1.0)
-    been, expected = Looks(), signals.expected(EVIDENCE, numbers)
+    been, expected = Looks(), signals.expected(GATE, numbers)
     for n in range(1, end + 1):
         if not looks.due(n, been.items, numbers):
             continue
@@ -61,7 +61,7 @@ def test_a_good_model_is_taken_back_no_more_often_than_is_stated(numbers: Rollou
 @pytest.mark.parametrize("psi", [0.15, 0.25, 0.5])
 def test_a_bad_model_is_seen_within_the_items_that_were_predicted(numbers: Rollout, psi: float) -> None:
     generator = np.random.default_rng(7)
-    by = looks.seen_by(psi, signals.expected(EVIDENCE, numbers), numbers, power=0.9)
+    by = looks.seen_by(psi, signals.expected(GATE, numbers), numbers, power=0.9)
     found = [campaign(generator, numbers, psi, by) for _ in range(60)]
     assert sum(at is not None for at in found) >= 48
 
@@ -146,10 +146,10 @@ def test_no_numbers_between_a_half_and_one_spread_wider_than_is_assumed(mean: fl
 
 
 def test_what_the_gate_measured_is_expected_with_its_interval_and_slack(numbers: Rollout) -> None:
-    found = signals.expected(EVIDENCE, numbers)
+    found = signals.expected(GATE, numbers)
     interval = stats.binomtest(60, 2000).proportion_ci(0.99, "exact")
     assert (found.low, found.high) == (
         pytest.approx(interval.low - numbers.slack),
         pytest.approx(interval.high + numbers.slack),
     )
-    assert signals.expected({"balanced_accuracy": 0.9}, numbers) == Expected(0.0, numbers.disagreement)
+    assert signals.expected({"scores": {}}, numbers) == Expected(0.0, numbers.disagreement)
