@@ -42,7 +42,7 @@ class Tally:
 
 
 class Comparison:
-    """`ms` is the time from bytes to logit, without waiting, so that both sides are measured alike."""
+    """`ms` is the time of the model alone, without waiting, so that both sides are measured alike."""
 
     def __init__(self, challenger: str, role: str, since: str) -> None:
         self._challenger, self._role, self._since = challenger, role, since

@@ -277,6 +277,7 @@ KILLS = [("PUT", "/storage/", False), ("POST", "/commit/main", False)]
 KILLS += [("POST", "/commit/main", True), ("POST", "/tag/", False), ("POST", "/tag/", True)]
 
 
+@pytest.mark.slow
 def test_killed_at_every_deed_in_turn_and_run_again(house: House) -> None:
     house.judged(1.0)
     for method, what, after in KILLS:

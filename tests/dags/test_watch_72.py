@@ -1,0 +1,40 @@
+"""The watch's DAG as Airflow parses it: one task that waits for no night."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+PARSE = """
+import json, sys
+sys.path.insert(0, sys.argv[2])
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(sys.argv[1])
+dag = bag.dags["watch_72"]
+(task,) = dag.tasks
+print(json.dumps({
+    "errors": list(bag.import_errors.values()), "task": task.task_id, "pool": task.pool,
+    "active": dag.max_active_runs, "catchup": dag.catchup,
+}))
+"""
+
+
+def test_one_task_that_waits_for_no_night(tmp_path: Path) -> None:
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    run = subprocess.run(
+        [sys.executable, "-c", PARSE, str(REPOSITORY / "dags"), str(REPOSITORY / "plugins")],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert json.loads(run.stdout.splitlines()[-1]) == {
+        "errors": [],
+        "task": "watch",
+        "pool": "default_pool",
+        "active": 1,
+        "catchup": False,
+    }
