@@ -139,17 +139,23 @@ def _grids(twin: Classifier, size: tuple[int, ...]) -> Iterator[tuple[str, tuple
 
 
 def _placed(twin: Classifier, pixels: Pixels, size: tuple[int, int]) -> Scores:
-    with positions(twin.backbone.network.rope_embeddings, size):
+    with positions(twin.backbone.network, size):
         return _answers(twin, pixels)
 
 
 @contextmanager
-def positions(rope: Any, size: tuple[int, int]) -> Iterator[None]:
-    right = rope.forward
+def positions(network: Any, size: tuple[int, int]) -> Iterator[None]:
+    """The network as if its pictures were of another size, as far as it can know where a patch stands."""
+    import torch
+    from transformers.models.dinov3_vit.modeling_dinov3_vit import DINOv3ViTRopePositionEmbedding
 
-    def wrong(pixel_values: Any) -> tuple[Any, ...]:
-        tokens = right(pixel_values)[0].shape[0]
-        return tuple(code[:tokens] for code in right(pixel_values.new_zeros((1, 1, *size))))
+    rope = network.rope_embeddings
+    right = rope.forward
+    others = DINOv3ViTRopePositionEmbedding(network.config)(torch.zeros(1, 1, *size))
+
+    def wrong(pixels: Any) -> tuple[Any, ...]:
+        tokens = right(pixels)[0].shape[0]
+        return tuple(code[:tokens] for code in others)
 
     rope.forward = wrong
     try:
