@@ -19,10 +19,12 @@ class Given:
     """The answer that goes out, and who answers the same picture again afterwards."""
 
     answer: Answer
+    data: bytes
     prepared: Prepared
     bundle: Bundle
     role: Role
     unseen: Unseen | None
+    stage: str = "first"  # "second" when a cascade was asked and answered
 
 
 def given(turn: Turn, data: bytes, image: str, metrics: Metrics) -> Given:
@@ -40,7 +42,7 @@ def given(turn: Turn, data: bytes, image: str, metrics: Metrics) -> Given:
 
 def _given(turn: Turn, data: bytes, image: str, metrics: Metrics) -> Given:
     prepared, answer, _ = asked(turn.predictor, data, image, turn.comparison, metrics=metrics)
-    return Given(answer, prepared, turn.predictor.bundle, turn.role, turn.unseen)
+    return Given(answer, data, prepared, turn.predictor.bundle, turn.role, turn.unseen)
 
 
 def asked(

@@ -20,6 +20,7 @@ ANSWER = {
         "label": TEXT,
         "image": {"type": "string", "description": "sha256 of the image's bytes"},
         "bundle": {"type": "string", "description": "id of the bundle that gave all of this answer"},
+        "stage": {"enum": ["first", "second"], "description": "whose word it is, when there is a cascade"},
         "entry": {"type": ["string", "null"], "description": "journal entry, once it is durable"},
     },
 }

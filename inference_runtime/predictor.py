@@ -91,6 +91,12 @@ def name_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def logit_of(p: float) -> float:
+    """Of a probability, kept within what a float32 sigmoid can tell."""
+    p = min(max(p, 1e-7), 1 - 1e-7)
+    return math.log(p / (1 - p))
+
+
 def sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """By tanh, which no logit can overflow."""
     return 0.5 * (1.0 + np.tanh(0.5 * logits.astype(np.float64)))

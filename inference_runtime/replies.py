@@ -10,16 +10,19 @@ from inference_runtime.errors import ImageError
 from inference_runtime.wire import Response
 
 
-def to(asked: Asked, found: Sequence[Given | ImageError], ids: Sequence[str | None]) -> Response:
-    """`ids` are the journal's, of those that were answered."""
+def to(
+    asked: Asked, found: Sequence[Given | ImageError], ids: Sequence[str | None], staged: bool
+) -> Response:
+    """`ids` are the journal's, of those that were answered; `staged` tells which model had the last word."""
     entries = iter(ids)
     answers = [
-        _answer(one, next(entries)) if isinstance(one, Given) else {"error": str(one)} for one in found
+        _answer(one, next(entries), staged) if isinstance(one, Given) else {"error": str(one)}
+        for one in found
     ]
     return Response(HTTPStatus.OK, {"answers": answers} if asked.many else answers[0])
 
 
-def _answer(given: Given, entry: str | None) -> dict[str, Any]:
+def _answer(given: Given, entry: str | None, staged: bool) -> dict[str, Any]:
     answer = given.answer
     return {
         "p": answer.p,
@@ -27,4 +30,5 @@ def _answer(given: Given, entry: str | None) -> dict[str, Any]:
         "image": answer.image,
         "bundle": answer.bundle,
         "entry": entry,
+        **({"stage": given.stage} if staged else {}),
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from inference_runtime import keeping
 
 if TYPE_CHECKING:
+    from inference_runtime.cascade import Second
     from inference_runtime.server import Settings
 
 # mallopt(3): what is freed stays with the process up to this much, for the next picture needs the same again.
@@ -29,6 +30,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     serve.add_argument(
         "--deadline-ms", type=count, default=10_000, metavar="MS", help="per request (default: %(default)s)"
     )
+    second = serve.add_mutually_exclusive_group()
+    second.add_argument(
+        "--cascade-bundle", type=Path, metavar="DIR", help="what doubtful images are shown to"
+    )
+    second.add_argument("--cascade-url", metavar="URL", help="or an OpenAI-compatible endpoint, as .../v1")
+    serve.add_argument("--cascade-model", default="default", metavar="NAME", help="of the endpoint")
     serve.add_argument("--admin-host", default="127.0.0.1", help="(default: %(default)s)")
     serve.add_argument("--admin-port", type=port, default=8073, help="(default: %(default)s)")
     keeping.add(serve)
@@ -47,9 +54,10 @@ def run(given: argparse.Namespace) -> int:
     threads = given.threads or _cpus()
     _keep_memory(threads)
     predictor = loaded(given.bundle)
+    second = _second(given)
     journal = None if given.no_journal else Journal(given.journal, keeping.of(given))
     try:
-        asyncio.run(Server(Service(predictor, journal, threads), _settings(given)).run())
+        asyncio.run(Server(Service(predictor, journal, threads, second), _settings(given)).run())
     finally:
         if journal:
             journal.close()
@@ -79,6 +87,18 @@ def _settings(given: argparse.Namespace) -> "Settings":
         token=os.environ.get("RUNTIME_ADMIN_TOKEN"),
         deadline_ms=given.deadline_ms,
     )
+
+
+def _second(given: argparse.Namespace) -> "Second | None":
+    from inference_runtime.cascade import from_predictor
+    from inference_runtime.endpoint import Endpoint
+    from inference_runtime.probe import loaded
+
+    if given.cascade_bundle:
+        return from_predictor(loaded(given.cascade_bundle))
+    if given.cascade_url:
+        return Endpoint(given.cascade_url, given.cascade_model, os.environ.get("RUNTIME_CASCADE_KEY"))
+    return None
 
 
 def _cpus() -> int:

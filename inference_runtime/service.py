@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from inference_runtime import asking, bodies, replies, unseen
 from inference_runtime.asking import Given
+from inference_runtime.cascade import Cascade, Second
 from inference_runtime.door import answered
 from inference_runtime.errors import ImageError
 from inference_runtime.exchange import Exchange, late
@@ -28,10 +29,13 @@ Found = Given | ImageError
 
 
 class Service:
-    def __init__(self, predictor: Predictor, journal: Journal | None, threads: int) -> None:
+    def __init__(
+        self, predictor: Predictor, journal: Journal | None, threads: int, second: Second | None = None
+    ) -> None:
         self.metrics = Metrics()
         self.roles = Roles(predictor, loaded)
         self.ledger = Ledger(journal)
+        self._cascade = Cascade(second, self.metrics) if second else None
         self._workers: Workers[Exchange] = Workers(self._work, threads, CAPACITY)
 
     def offer(self, exchange: Exchange) -> None:
@@ -69,7 +73,9 @@ class Service:
             found.append(self._asked(partial(asking.given, turn, data, name, self.metrics)))
         if isinstance(found[0], ImageError) and not asked.many:
             raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(found[0]))
-        self._finish(exchange, asked, found)
+        finish = partial(self._finish, exchange, asked)
+        if self._cascade is None or not self._cascade.offer(exchange, found, finish):
+            finish(found)
         return None
 
     def _finish(self, exchange: Exchange, asked: bodies.Asked, found: Sequence[Found]) -> None:
@@ -78,7 +84,8 @@ class Service:
         request = f"{self.ledger.run}-{exchange.number}"
         given = [(one, data) for one, data in zip(found, asked.images, strict=True) if isinstance(one, Given)]
         entries = [self.ledger.keep(one.answer, data, ms, request, one.role) for one, data in given]
-        self.ledger.when_kept(entries, lambda ids: exchange.reply(replies.to(asked, found, ids)))
+        staged = self._cascade is not None
+        self.ledger.when_kept(entries, lambda ids: exchange.reply(replies.to(asked, found, ids, staged)))
         for one, data in given:
             self.metrics.count("images_total", "role", one.role)
             self._answer_again(one, data, request)

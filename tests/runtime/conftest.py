@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -149,10 +149,12 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Starts servers; none outlives the test."""
     started: list[subprocess.Popen[str]] = []
 
-    def run(bundle: Bundle, prelude: str = "", threads: int = 2, token: str = TOKEN) -> Running:
+    def run(
+        bundle: Bundle, prelude: str = "", threads: int = 2, token: str = TOKEN, more: Sequence[str] = ()
+    ) -> Running:
         journal = tmp_path / "journal"
         command = [sys.executable, "-c", prelude + RUN, "serve", "--threads", str(threads)]
-        command += ["--port", "0", "--admin-port", "0"]
+        command += ["--port", "0", "--admin-port", "0", *more]
         process = subprocess.Popen(
             [*command, "--bundle", str(bundle.folder), "--journal", str(journal)],
             env=os.environ | {"RUNTIME_ADMIN_TOKEN": token},

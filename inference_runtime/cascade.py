@@ -1,0 +1,109 @@
+"""A second opinion on doubtful answers, within the deadline; without one, the first answer stands."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from inference_runtime.asking import Given
+from inference_runtime.bundle import Bundle
+from inference_runtime.errors import Fixable, ImageError
+from inference_runtime.exchange import Exchange
+from inference_runtime.metrics import Metrics
+from inference_runtime.predictor import Answer, Predictor, logit_of
+
+# Asked at once; more of them would wait for an endpoint that is slow already, and their first answers stand.
+ASKED_AT_ONCE = 8
+# Kept back for the journal and the way home.
+RESERVE_SECONDS = 0.1
+
+log = logging.getLogger("inference_runtime")
+
+Second = Callable[[bytes, Bundle, float], float]
+Found = Given | ImageError
+
+
+class NoOpinion(Exception):
+    """The second has none, or not in time."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """Where the first answer is doubtful, and how much the second then weighs: the bundle says it."""
+
+    low: float
+    high: float
+    blend: float
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> "Band":
+        said = bundle.manifest.get("cascade") or {}
+        found = [said.get(key, usual) for key, usual in (("low", 0.15), ("high", 0.85), ("blend", 0.5))]
+        if not all(isinstance(one, int | float) and 0 <= one <= 1 for one in found):
+            raise Fixable(f"{bundle.folder}: cascade: low, high and blend go from 0 to 1; export it again")
+        return cls(*found)
+
+    def doubts(self, p: float) -> bool:
+        return self.low <= p <= self.high
+
+
+class Cascade:
+    def __init__(self, second: Second, metrics: Metrics) -> None:
+        self._second = second
+        self._metrics = metrics
+        self._free = threading.Semaphore(ASKED_AT_ONCE)
+        self._pool = ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="second")
+
+    def offer(
+        self, exchange: Exchange, found: Sequence[Found], then: Callable[[Sequence[Found]], None]
+    ) -> bool:
+        """Whether `then` will be called, with second answers where first ones were doubtful."""
+        if not any(_is_doubtful(one) for one in found):
+            return False
+        if not self._free.acquire(blocking=False):
+            self._metrics.count("cascade_total", "outcome", "busy")
+            return False
+        self._pool.submit(self._ask, exchange, found, then)
+        return True
+
+    def _ask(
+        self, exchange: Exchange, found: Sequence[Found], then: Callable[[Sequence[Found]], None]
+    ) -> None:
+        try:
+            then([self._better(one, exchange) for one in found])
+        except Exception:
+            log.exception("a second answer failed")
+        finally:
+            self._free.release()
+
+    def _better(self, one: Found, exchange: Exchange) -> Found:
+        if isinstance(one, ImageError) or not _is_doubtful(one):
+            return one
+        seconds = exchange.left() - RESERVE_SECONDS
+        try:
+            if seconds <= 0 or exchange.abandoned:
+                raise NoOpinion("no time left")
+            second = self._second(one.data, one.bundle, seconds)
+        except (NoOpinion, ImageError) as error:
+            self._metrics.count("cascade_total", "outcome", "first stands")
+            log.debug("cascade: %s", error)
+            return one
+        self._metrics.count("cascade_total", "outcome", "second")
+        p = one.answer.p + Band.of(one.bundle).blend * (second - one.answer.p)
+        return replace(one, answer=replace(one.answer, p=p, logit=logit_of(p)), stage="second")
+
+
+def from_predictor(predictor: Predictor) -> Second:
+    def second(data: bytes, bundle: Bundle, seconds: float) -> float:
+        answer: Answer | ImageError = predictor.predict([data])[0]
+        if isinstance(answer, ImageError):
+            raise NoOpinion(str(answer))
+        return answer.p
+
+    return second
+
+
+def _is_doubtful(one: Any) -> bool:
+    return isinstance(one, Given) and Band.of(one.bundle).doubts(one.answer.p)

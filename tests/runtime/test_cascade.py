@@ -1,0 +1,130 @@
+"""Doubtful answers go to a second model, within the deadline; else the first answer stands."""
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from inference_runtime.bundle import Bundle
+
+Make = Callable[..., Bundle]
+Picture = Callable[..., bytes]
+BRIGHT, DOUBTFUL, DARK = 250, 140, 5  # p = .98, .60, .02
+
+
+class Model(ThreadingHTTPServer):
+    """Speaks as vLLM, SGLang and MAX do."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answering)
+        self.asked: list[dict[str, Any]] = []
+        self.seconds, self.status, self.odds, self.word = 0.0, 200, {"Yes": 0.9, "No": 0.1}, "Yes"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class Answering(BaseHTTPRequestHandler):
+    server: Model
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.append(
+            {"path": self.path, "key": self.headers["Authorization"], **json.loads(body)}
+        )
+        time.sleep(self.server.seconds)
+        told = [{"token": word, "logprob": math.log(p)} for word, p in self.server.odds.items()]
+        said = {
+            "choices": [
+                {"message": {"content": self.server.word}, "logprobs": {"content": [{"top_logprobs": told}]}}
+            ]
+        }
+        try:
+            self.send_response(self.server.status)
+            self.end_headers()
+            self.wfile.write(json.dumps(said).encode())
+        except ConnectionError:
+            pass
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def model() -> Iterator[Model]:
+    server = Model()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def endpoint(model: Model) -> list[str]:
+    return ["--cascade-url", model.url, "--cascade-model", "seer"]
+
+
+def test_only_what_is_doubtful_is_asked_twice_and_blended(
+    make_bundle: Make, make_picture: Picture, start: Callable[..., Any], model: Model
+) -> None:
+    alone = start(make_bundle("alone"))
+    server = start(make_bundle("first"), more=endpoint(model))
+    for grey, stage in ((BRIGHT, "first"), (DARK, "first"), (DOUBTFUL, "second")):
+        data = make_picture(grey)
+        p, said = alone.predict(data)[1]["p"], server.predict(data)[1]
+        assert said["stage"] == stage
+        assert said["p"] == pytest.approx(p if stage == "first" else p + 0.5 * (0.9 - p), abs=1e-6)
+    (asked,) = model.asked
+    assert (asked["path"], asked["model"]) == ("/v1/chat/completions", "seer")
+    text, picture = asked["messages"][0]["content"]
+    assert "roadwork" in text["text"] and picture["image_url"]["url"].startswith("data:image/jpeg;base64,")
+    assert server.entries()[-1].p == pytest.approx(said["p"])
+
+
+def test_a_model_that_tells_no_odds_is_taken_at_its_word(
+    make_bundle: Make, make_picture: Picture, start: Callable[..., Any], model: Model
+) -> None:
+    server = start(make_bundle(), more=endpoint(model))
+    model.odds, model.word = {}, " no."
+    assert server.predict(make_picture(DOUBTFUL))[1]["p"] < 0.35
+    model.word = "perhaps"
+    assert server.predict(make_picture(DOUBTFUL, seed=1))[1]["stage"] == "first"
+
+
+def test_the_deadline_is_kept_and_the_first_answer_stands(
+    make_bundle: Make, make_picture: Picture, start: Callable[..., Any], model: Model
+) -> None:
+    server = start(make_bundle(), more=endpoint(model))
+    model.seconds = 5.0
+    started = time.monotonic()
+    status, said = server.ask("POST", "/v1/predict", make_picture(DOUBTFUL), **{"X-Deadline-Ms": "600"})
+    assert (status, said["stage"]) == (200, "first")
+    assert time.monotonic() - started < 2
+
+
+def test_a_model_that_is_down_or_fails_costs_nothing(
+    make_bundle: Make, make_picture: Picture, start: Callable[..., Any], model: Model
+) -> None:
+    server = start(make_bundle(), more=endpoint(model))
+    model.status = 500
+    assert server.predict(make_picture(DOUBTFUL))[1]["stage"] == "first"
+    model.shutdown()
+    model.server_close()
+    status, said = server.predict(make_picture(DOUBTFUL, seed=1))
+    assert (status, said["stage"]) == (200, "first")
+
+
+def test_a_second_bundle_answers_too(
+    make_bundle: Make, make_picture: Picture, start: Callable[..., Any]
+) -> None:
+    second = make_bundle("second", 20.0)
+    server = start(make_bundle("first"), more=["--cascade-bundle", str(second.folder)])
+    one, other = start(make_bundle("same")), start(make_bundle("as second", 20.0))
+    data = make_picture(DOUBTFUL)
+    wanted = (one.predict(data)[1]["p"] + other.predict(data)[1]["p"]) / 2
+    assert server.predict(data)[1]["p"] == pytest.approx(wanted, abs=1e-6)
