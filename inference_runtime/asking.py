@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from inference_runtime.bundle import Bundle
+from inference_runtime.cache import Cache
 from inference_runtime.comparison import Comparison
 from inference_runtime.errors import ImageError
 from inference_runtime.metrics import Metrics
@@ -20,16 +21,16 @@ class Given:
 
     answer: Answer
     data: bytes
-    prepared: Prepared
+    prepared: Prepared | None
     bundle: Bundle
     role: Role
     unseen: Unseen | None
     stage: str = "first"  # "second" when a cascade was asked and answered
 
 
-def given(turn: Turn, data: bytes, image: str, metrics: Metrics) -> Given:
+def given(turn: Turn, data: bytes, image: str, metrics: Metrics, cache: Cache | None = None) -> Given:
     try:
-        return _given(turn, data, image, metrics)
+        return _cached(turn, data, image, metrics, cache)
     except ImageError:
         raise  # the picture's fault, with any bundle
     except Exception:
@@ -40,7 +41,21 @@ def given(turn: Turn, data: bytes, image: str, metrics: Metrics) -> Given:
         return _given(serving, data, image, metrics)
 
 
-def _given(turn: Turn, data: bytes, image: str, metrics: Metrics) -> Given:
+def _cached(turn: Turn, data: bytes, image: str, metrics: Metrics, cache: Cache | None) -> Given:
+    # While two bundles are compared both are asked: remembering takes no time and never fails.
+    if cache is None or turn.comparison:
+        return _given(turn, data, image, metrics)
+    bundle = turn.predictor.bundle
+    if answer := cache.get(bundle.id, image):
+        metrics.count("cache_total", "outcome", "hit")
+        return Given(answer, data, None, bundle, turn.role, None)
+    metrics.count("cache_total", "outcome", "miss")
+    found = _given(turn, data, image, metrics)
+    cache.put(found.answer)
+    return found
+
+
+def _given(turn: Turn, data: bytes, image: str, metrics: Metrics, cache: Cache | None = None) -> Given:
     prepared, answer, _ = asked(turn.predictor, data, image, turn.comparison, metrics=metrics)
     return Given(answer, data, prepared, turn.predictor.bundle, turn.role, turn.unseen)
 

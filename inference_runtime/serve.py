@@ -30,6 +30,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     serve.add_argument(
         "--deadline-ms", type=count, default=10_000, metavar="MS", help="per request (default: %(default)s)"
     )
+    serve.add_argument("--cache", type=int, default=4096, metavar="N", help="answers remembered; 0: none")
     second = serve.add_mutually_exclusive_group()
     second.add_argument(
         "--cascade-bundle", type=Path, metavar="DIR", help="what doubtful images are shown to"
@@ -57,7 +58,7 @@ def run(given: argparse.Namespace) -> int:
     second = _second(given)
     journal = None if given.no_journal else Journal(given.journal, keeping.of(given))
     try:
-        asyncio.run(Server(Service(predictor, journal, threads, second), _settings(given)).run())
+        asyncio.run(Server(Service(predictor, journal, threads, second, given.cache), _settings(given)).run())
     finally:
         if journal:
             journal.close()

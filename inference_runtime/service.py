@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from inference_runtime import asking, bodies, replies, unseen
 from inference_runtime.asking import Given
+from inference_runtime.cache import Cache
 from inference_runtime.cascade import Cascade, Second
 from inference_runtime.door import answered
 from inference_runtime.errors import ImageError
@@ -30,11 +31,17 @@ Found = Given | ImageError
 
 class Service:
     def __init__(
-        self, predictor: Predictor, journal: Journal | None, threads: int, second: Second | None = None
+        self,
+        predictor: Predictor,
+        journal: Journal | None,
+        threads: int,
+        second: Second | None = None,
+        cached: int = 0,
     ) -> None:
         self.metrics = Metrics()
         self.roles = Roles(predictor, loaded)
         self.ledger = Ledger(journal)
+        self._cache = Cache(cached) if cached else None
         self._cascade = Cascade(second, self.metrics) if second else None
         self._workers: Workers[Exchange] = Workers(self._work, threads, CAPACITY)
 
@@ -70,7 +77,7 @@ class Service:
         for data, name in zip(asked.images, names, strict=True):
             if exchange.abandoned:
                 raise late()
-            found.append(self._asked(partial(asking.given, turn, data, name, self.metrics)))
+            found.append(self._asked(partial(asking.given, turn, data, name, self.metrics, self._cache)))
         if isinstance(found[0], ImageError) and not asked.many:
             raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(found[0]))
         finish = partial(self._finish, exchange, asked)
