@@ -40,7 +40,12 @@ PAINTED = PULLED | {
     "usd": pl.Float64,
 }
 SLICES: dict[str, Any] = {"tag": pl.String, "answered": pl.Int64, "wrong": pl.Int64}
-ASSEMBLED = PAINTED | {"reason": pl.String, "split": pl.String, "weight": pl.Float64}
+ASSEMBLED = PAINTED | {
+    "reason": pl.String,
+    "probability": pl.Float64,  # with which mine would have picked it
+    "split": pl.String,
+    "weight": pl.Float64,
+}
 
 
 def share(family: str, what: str) -> float:

@@ -18,7 +18,7 @@ TESTS = ("holdout", "rolling", "regression")
 def run(
     params: Assemble, fresh: Fresh, backbone: Backbone, pull: Path, mine: Path, synthesize: Path, out: Path
 ) -> None:
-    reasons = samples.read(mine).select("image", "reason")
+    reasons = samples.read(mine).select("image", "reason", "probability")
     real = samples.read(pull).filter(pl.col("label").is_not_null()).join(reasons, on="image", how="left")
     painted = samples.read(synthesize)
     table = pl.concat([samples.conform(part, samples.ASSEMBLED) for part in (real, painted)])

@@ -1,6 +1,6 @@
 """What a head is worth on views it has not seen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ def report(frame: pl.DataFrame, p: Numbers) -> dict[str, Any]:
         "auc": _rounded(auc(labels, p)),
         "expected_reward": _rounded(challenge.expected_reward(labels, p)),
         "ece": _rounded(calibration_error(labels, p)),
+        "ece_null": _rounded(calibration_null(frame["image"].to_list(), p)),
     }
     slices = {name: _slice(labels[rows], p[rows]) for name, rows in _slices(frame)}
     return whole | {"slices": slices}
@@ -80,6 +81,17 @@ def reliability(labels: Labels, p: Numbers) -> tuple[Numbers, Numbers, NDArray[n
 def calibration_error(labels: Labels, p: Numbers) -> float:
     claimed, found, counts = reliability(labels, p)
     return float(np.abs(claimed - found) @ counts / counts.sum())
+
+
+def calibration_null(images: Sequence[str], p: Numbers, rounds: int = 200) -> float:
+    """What a perfectly calibrated model with these answers exceeds once in twenty times, by luck.
+
+    The views of an image share its luck, as they share its label.
+    """
+    rng = np.random.default_rng(72)
+    _, image = np.unique(images, return_inverse=True)
+    luck = rng.random((rounds, image.max() + 1))
+    return float(np.quantile([calibration_error((u[image] < p).astype(np.int8), p) for u in luck], 0.95))
 
 
 def _slices(frame: pl.DataFrame) -> Iterator[tuple[str, NDArray[np.bool_]]]:
