@@ -300,5 +300,5 @@ def test_calibration_puts_the_best_operating_point_on_one_half() -> None:
     temperature, offset = calibration.temperature_and_offset(raw, labels.astype(np.int8), np.full(4000, 0.5))
     moved = raw / temperature + offset
     best = max(metrics.mcc(labels > 0, moved > cut) for cut in np.linspace(-3, 3, 121))
-    assert metrics.mcc(labels > 0, raw > 0) < best - 0.2
+    assert metrics.mcc(labels > 0, raw > 0) < best - 0.1
     assert metrics.mcc(labels > 0, moved > 0) > best - 0.01
