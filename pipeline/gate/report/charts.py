@@ -98,7 +98,7 @@ def age(full: int, zero: int, retrain: int, upload: int, since: str | None) -> s
     path = " ".join(f"{x(day):.1f},{20 + 90 * (1 - share):.1f}" for day, share in points)
     parts = [f'<polyline class="challenger" points="{path}"/>']
     for day, name in ((retrain, "retrain"), (upload, "upload"), (full, "full until"), (zero, "nothing")):
-        level = 20 if name in ("upload", "nothing") else 8
+        level = {"upload": 20, "full until": 32}.get(name, 8)
         parts.append(
             f'<line class="grid dashed" x1="{x(day):.1f}" x2="{x(day):.1f}" y1="20" y2="110"/>'
             f'<text x="{x(day):.1f}" y="{122 + level}" text-anchor="middle">{name} {day}</text>'
@@ -106,7 +106,7 @@ def age(full: int, zero: int, retrain: int, upload: int, since: str | None) -> s
     if since:
         mark = '<line class="lost" y1="14" y2="110"/><text y="10" text-anchor="middle"></text>'
         parts.append(f'<g id="today" data-since="{escape(since)}" data-end="{end}" hidden>{mark}</g>')
-    return _svg(420, 150, parts, "age")
+    return _svg(420, 160, parts, "age")
 
 
 def gauge(share: float) -> str:
