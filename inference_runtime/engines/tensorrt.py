@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -23,18 +24,26 @@ class TensorRtEngine:
     name = "tensorrt"
 
     def __init__(self, bundle: Bundle) -> None:
+        # Before TensorRT is touched: without a driver some of its calls end the process.
         gpu = cuda.gpu()
         trt = bindings()
-        entry = bundle.engines[self.name]
+        entry, spec = bundle.engines[self.name], bundle.preprocess
         plan = plan_for(bundle.folder / entry["file"], entry, gpu, trt.__version__)
-        self._lock, self._device = Lock(), cuda.Device()
+        picture = (spec.height, spec.width, 3)
+        self.logits = Executed(trt, plan, cuda.Device(), picture, most=int(entry["max_batch"])).logits
+
+
+class Executed:
+    """A plan on its device, with room there for `most` pictures."""
+
+    def __init__(
+        self, trt: Any, plan: Path, device: cuda.Device, picture: tuple[int, int, int], most: int
+    ) -> None:
+        self._device, self._picture, self._most, self._lock = device, picture, most, Lock()
         self._engine = _engine(trt, plan)
         self._context = self._engine.create_execution_context()
-        self._most = int(entry["max_batch"])
-        spec = bundle.preprocess
-        self._picture = (spec.height, spec.width, 3)
-        self._pixels = self._device.allocate(self._most * spec.height * spec.width * 3)
-        self._logits = self._device.allocate(self._most * 4)
+        self._pixels = device.allocate(most * math.prod(picture))
+        self._logits = device.allocate(most * 4)
         self._context.set_tensor_address("pixels", self._pixels)
         self._context.set_tensor_address("logit", self._logits)
 

@@ -26,6 +26,10 @@ def build(
     built: dict[str, Entry] = {"onnx": {"file": MODEL, "precision": "fp32", "opset": params.opset}}
     for name in params.also:
         built[name] = _variant(name, model, backbone, table, params, out)
+    if params.awq:
+        from pipeline.export import awq
+
+        built["awq"] = awq.build(params.awq, backbone, table, out)
     versions = {package: metadata.version(package) for package in BUILDERS}
     return {name: entry | _facts(out / entry["file"], versions) for name, entry in built.items()}
 

@@ -62,7 +62,8 @@ def trained(model: Classifier, pixels: Pixels) -> Logits:
 
 def served(bundle: Bundle, engine: str, pixels: Pixels) -> Logits:
     # One thread, so that the figures, and with them the bundle's id, do not hang on this machine's cores.
-    p = Predictor(bundle, threads=1, engine=engine).probabilities(pixels)
+    with features.one_thread():
+        p = Predictor(bundle, threads=1, engine=engine).probabilities(pixels)
     logits: Logits = np.log(p) - np.log1p(-p)
     return logits
 

@@ -14,8 +14,8 @@ from pipeline.measured import Figures
 from pipeline.params import Budget, Export
 from pipeline.progress import say
 
-# Its engine lives where a GPU is, and proves itself there.
-ELSEWHERE = ("torch",)
+# It answers other questions than `pixels`.
+ELSEWHERE = ("awq",)
 
 
 def proved(
