@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import pytest
 import yaml
 from onnx import TensorProto, helper
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from inference_runtime import bundle
 from inference_runtime.errors import Fixable
@@ -33,6 +35,7 @@ from pipeline.services import runtime
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "open sesame"
+NUMBERS = count()
 BRISK = {"shadow": 60, "canary": 30, "share": 0.5, "watch": 60}
 SCORES = {"challenger": {"confusion": {"hits": 960, "misses": 40, "rejections": 960, "alarms": 40}}}
 GATE = {"gold": {"n": 2000, "won": 40, "lost": 20}, "scores": SCORES}
@@ -59,9 +62,13 @@ def graph(fence: float, gain: float = 20.0) -> bytes:
 
 
 def grey(level: int) -> bytes:
-    """A picture of one grey, so that the share of pictures two fences part is the distance between them."""
-    file = BytesIO()
-    Image.new("RGB", (16, 16), (level, level, level)).save(file, "PNG")
+    """A picture of one grey, so that the share of pictures two fences part is the distance between them.
+
+    No two are the same bytes: what the runtime has answered before it need not ask a model again.
+    """
+    file, named = BytesIO(), PngInfo()
+    named.add_text("number", str(next(NUMBERS)))
+    Image.new("RGB", (16, 16), (level, level, level)).save(file, "PNG", pnginfo=named)
     return file.getvalue()
 
 
@@ -106,11 +113,11 @@ class House:
             update={"rollout": self.params.rollout.model_copy(update={"poll": 0.02, **numbers})}
         )
 
-    def ask(self, count: int, seed: int = 0) -> None:
+    def ask(self, pictures: int, seed: int = 0) -> None:
         connection = http.client.HTTPConnection(
             "127.0.0.1", int(runtime.url().rpartition(":")[2]), timeout=20
         )
-        for level in np.random.default_rng(seed).integers(0, 256, count):
+        for level in np.random.default_rng(seed).integers(0, 256, pictures):
             connection.request("POST", "/v1/predict", grey(int(level)))
             response = connection.getresponse()
             response.read()
@@ -171,9 +178,12 @@ def serving(folder: Path, journal: Path, **environment: str) -> Iterator[tuple[i
     )
     try:
         assert process.stderr
-        line = process.stderr.readline()
-        ports = re.findall(r"127\.0\.0\.1:(\d+)", line)
-        assert len(ports) == 2, line + process.stderr.read()
+        # It says first which engine it took; only a process that ended says nothing more.
+        said = ""
+        while len(ports := re.findall(r"127\.0\.0\.1:(\d+)", said)) < 2:
+            line = process.stderr.readline()
+            assert line, said
+            said += line
         yield int(ports[0]), int(ports[1])
     finally:
         process.kill()
