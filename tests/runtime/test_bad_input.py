@@ -24,8 +24,8 @@ from inference_runtime.bundle import Bundle
 SEED = 72
 COUNT = 2000
 CLIENTS = 4
-# Of the whole server, whatever it is sent: one picture of the largest size that is taken, twice over.
-PEAK_MIB = 640
+# Of the whole server, whatever it is sent: a picture of the largest size is opened while another is resized.
+PEAK_MIB = 800
 REFUSALS = range(400, 500)
 LINE = 400
 
