@@ -45,9 +45,9 @@ FULL = Plan(
     starts=2,
     model_rounds=2,
     pictures=16,
-    seconds=1.8,
-    warm=0.4,
-    floor_seconds=0.25,
+    seconds=1.4,
+    warm=0.3,
+    floor_seconds=0.2,
 )
 QUICK = Plan(
     peers=("fastapi", "mosec"),
