@@ -124,9 +124,7 @@ class Load:
 
     def run(self) -> Outcome:
         try:
-            self._started = time.monotonic()
-            self._count_from = self._started + self._order.warm
-            self._end = self._count_from + self._order.seconds
+            self._begin()
             (self._open_loop if self._order.rate else self._closed_loop)()
             return self._outcome
         finally:
@@ -137,6 +135,7 @@ class Load:
     def _closed_loop(self) -> None:
         for _ in range(self._order.clients):
             self._ask(self._connection(), time.monotonic())
+        self._begin()
         while (now := time.monotonic()) < self._end:
             self._mark(now)
             for connection in self._answered(self._end - now):
@@ -174,8 +173,15 @@ class Load:
             self._counting = True
             self._marked = now, cpu_seconds(self._order.pids), time.process_time()
 
+    def _begin(self) -> None:
+        self._started = time.monotonic()
+        self._count_from = self._started + self._order.warm
+        self._end = self._count_from + self._order.seconds
+
     def _finish(self) -> None:
-        now, (began, server, client) = time.monotonic(), self._marked
+        now = time.monotonic()
+        self._mark(now)  # a machine that stood still may have slept through the whole cell
+        began, server, client = self._marked
         self._outcome.seconds = now - began
         self._outcome.server_cpu = cpu_seconds(self._order.pids) - server
         self._outcome.client_cpu = time.process_time() - client

@@ -90,7 +90,7 @@ def _row(
         model=model,
         cell=cell.title,
         round=round,
-        rps=len(right) / outcome["seconds"],
+        rps=len(right) / max(outcome["seconds"], 1e-6),
         cpu_ms=outcome["server_cpu"] * each,
         client_ms=outcome["client_cpu"] * each,
         floor_ms=floor_ms,
