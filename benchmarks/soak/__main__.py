@@ -46,7 +46,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         ledgers, watch, statuses = asyncio.run(_soak(Path(folder), pace))
         kept = {ledger.replica.name: ledger.kept() for ledger in ledgers}
-    report.show(ledgers, kept)
+        # Before the folder goes: that takes a while.
+        report.show(ledgers, kept)
     figures = rounded(report.figures(ledgers, kept, watch) | {"minutes": pace.whole / 60, "exits": statuses})
     if not given.quick:
         results_file.write("soak", figures, report.rows(ledgers, kept, watch))
