@@ -107,7 +107,15 @@ def _ruled(
     cases = [view.image for view in parts["cases"]]
     lost = evidence.lost(cases, answers.of(rows["cases"]))
     found, figures = evidence.gathered(
-        answers.of(rows["gold"]), both, grown, parted, lost, ledger.attempt, _reign(champion)["due"], params
+        answers.of(rows["gold"]),
+        both,
+        replica.painted([*parts["gold"], *parts["beside"]]),
+        grown,
+        parted,
+        lost,
+        ledger.attempt,
+        _reign(champion)["due"],
+        params,
     )
     told |= figures | {
         "slices": parted,

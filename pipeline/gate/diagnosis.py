@@ -151,7 +151,8 @@ def positions(network: Any, size: tuple[int, int]) -> Iterator[None]:
 
     rope = network.rope_embeddings
     right = rope.forward
-    others = DINOv3ViTRopePositionEmbedding(network.config)(torch.zeros(1, 1, *size))
+    # Fresh modules are in train mode, in which this one throws dice.
+    others = DINOv3ViTRopePositionEmbedding(network.config).eval()(torch.zeros(1, 1, *size))
 
     def wrong(pixels: Any) -> tuple[Any, ...]:
         tokens = right(pixels)[0].shape[0]

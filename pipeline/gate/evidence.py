@@ -9,7 +9,7 @@ import numpy as np
 from pipeline import challenge
 from pipeline.gate import paired, resampling, scores, slices, verdict, wealth
 from pipeline.gate.contest import Answers
-from pipeline.gate.paired import Interval, Pairs
+from pipeline.gate.paired import Flags, Interval, Pairs
 from pipeline.gate.scores import Labels, Scores
 from pipeline.gate.verdict import Evidence
 from pipeline.gate.wealth import Wealth
@@ -33,6 +33,7 @@ def lost(cases: Sequence[str], answers: Answers) -> list[str]:
 def gathered(
     gold: Answers,
     replica: Answers,
+    painted: Flags,
     fresh: Wealth,
     parted: Mapping[str, Mapping[str, Any]],
     lost: Sequence[str],
@@ -40,9 +41,16 @@ def gathered(
     due: bool,
     params: Gate,
 ) -> tuple[Evidence, Figures]:
+    """`painted` are the replica's rows that show painted streets: half of its say is theirs."""
     assert replica.champion is not None
     apart = resampling.differences(
-        replica.labels, replica.challenger, replica.champion, replica.families, params.bootstrap, params.seed
+        replica.labels,
+        replica.challenger,
+        replica.champion,
+        replica.families,
+        params.bootstrap,
+        params.seed,
+        resampling.halves(painted),
     )
     met = pair(gold)
     found = Evidence(met, attempt, fresh, apart.mcc, slices.vetoes(parted), lost, due)
@@ -52,6 +60,7 @@ def gathered(
         "replica": {
             "views": len(replica.labels),
             "families": len(np.unique(replica.families)),
+            "painted": int(painted.sum()),
             "mcc": _bounds(apart.mcc),
             "reward": _bounds(apart.reward),
         },

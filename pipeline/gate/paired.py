@@ -108,8 +108,3 @@ def holm(ps: Mapping[str, float], alpha: float) -> set[str]:
             break
         standing.add(name)
     return standing
-
-
-def effective(n: int, size: float, likeness: float) -> float:
-    """How many independent items n are worth, in families of `size` whose members are alike by `likeness`."""
-    return n / (1 + (size - 1) * likeness)

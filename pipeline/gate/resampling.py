@@ -26,10 +26,16 @@ class Differences:
 
 
 def differences(
-    labels: Labels, challenger: Scores, champion: Scores, families: ArrayLike, rounds: int, seed: int
+    labels: Labels,
+    challenger: Scores,
+    champion: Scores,
+    families: ArrayLike,
+    rounds: int,
+    seed: int,
+    weights: Numbers | None = None,
 ) -> Differences:
     """Views of one family are no independent witnesses: they are drawn together."""
-    ours, theirs = (counted(labels, p, families) for p in (challenger, champion))
+    ours, theirs = (counted(labels, p, families, weights) for p in (challenger, champion))
     draws = drawn(len(ours), rounds, seed)
     sides = [draws @ side for side in (ours, theirs)]
     mccs = [matthews(*side.T) for side in sides]
@@ -46,12 +52,22 @@ def mcc_difference(
     return _percentiles(matthews(*(draws @ ours).T) - matthews(*(draws @ theirs).T))
 
 
-def counted(labels: Labels, p: Scores, families: ArrayLike) -> Numbers:
+def halves(first: NDArray[np.bool_]) -> Numbers:
+    """Weights with a mean of 1 under which the rows of `first` count as much as all others together."""
+    share = float(first.mean())
+    if share in (0, 1):
+        return np.ones(len(first))
+    weights: Numbers = np.where(first, 0.5 / share, 0.5 / (1 - share))
+    return weights
+
+
+def counted(labels: Labels, p: Scores, families: ArrayLike, weights: Numbers | None = None) -> Numbers:
     """A row per family: its hits, misses, rejections and alarms."""
+    each = np.ones(len(labels)) if weights is None else weights
     _, row = np.unique(np.asarray(families), return_inverse=True)
     said, true = p > 0.5, labels == 1
     kinds = (said & true, ~said & true, ~said & ~true, said & ~true)
-    return np.stack([np.bincount(row, kind) for kind in kinds], axis=1).astype(np.float64)
+    return np.stack([np.bincount(row, kind * each) for kind in kinds], axis=1).astype(np.float64)
 
 
 @lru_cache(maxsize=1)

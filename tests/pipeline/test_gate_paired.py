@@ -119,12 +119,6 @@ def test_the_items_for_a_margin_are_the_ones_the_gate_was_designed_with() -> Non
     assert paired.items_for_margin(0.03, 0.05, 0.05) == pytest.approx(103, abs=1)
 
 
-def test_items_of_large_and_alike_families_are_worth_fewer() -> None:
-    assert paired.effective(100, 1, 0.9) == 100
-    assert paired.effective(100, 5, 1.0) == 20
-    assert paired.effective(1000, 4, 0.5) == 400
-
-
 def test_holm_is_statsmodels_holm() -> None:
     for ps in np.random.default_rng(2).random((60, 8)) ** 4:
         named = {str(i): float(p) for i, p in enumerate(ps)}

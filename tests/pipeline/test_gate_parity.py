@@ -180,13 +180,18 @@ def test_a_bundle_that_looks_at_another_size_is_refused_by_that_name(
     assert "the runtime cannot use it" in faulty.faults[1]
 
 
-def test_a_position_code_of_another_size_is_caught(rooms: Path, tiny: Backbone, table: pl.DataFrame) -> None:
+def test_a_position_code_of_another_size_is_called_by_that_name(
+    rooms: Path, tiny: Backbone, table: pl.DataFrame
+) -> None:
     wide = tiny.model_copy(update={"name": attentive(tiny, rooms / "attentive"), "width": 64})
     model = trained(wide)
     with diagnosis.positions(model.backbone.network, (64, 32)):
         wrong = exported(model, wide)
     faulty = parity.measured(table, sealed(rooms / "wide", wrong, wide), wide, GATE)
-    assert len(faulty.faults) > 1 and faulty.max_logit is not None and faulty.max_logit > GATE.parity_logit
+    assert faulty.faults[0] == "wrong position code: RoPE for 32x64 pixels"
+    assert faulty.max_logit is not None and faulty.max_logit > GATE.parity_logit
+    ruling = verdict.on_parity(faulty)
+    assert ruling and ruling.value == "FAIL" and faulty.faults[0] in ruling.reasons[0]
 
 
 def test_flips_far_from_the_fence_count_and_rounding_at_it_does_not() -> None:

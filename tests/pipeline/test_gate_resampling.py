@@ -111,3 +111,18 @@ def test_both_differences_come_of_the_same_draws_and_are_the_same_every_time() -
     assert found == resampling.differences(*one, rounds=300, seed=5)
     assert found.mcc == resampling.mcc_difference(*one, rounds=300, seed=5)
     assert found.reward.low < found.reward.high
+
+
+def test_painted_and_real_challenges_count_half_each_however_many_there_are() -> None:
+    painted = np.arange(1000) < 100
+    weights = resampling.halves(painted)
+    assert weights[painted].sum() == pytest.approx(500) and weights.sum() == pytest.approx(1000)
+    assert (resampling.halves(painted[:100]) == 1).all() and (resampling.halves(painted[100:]) == 1).all()
+
+    labels = (np.arange(1000) % 2).astype(np.int8)
+    theirs, ours = labels.astype(float), np.where(painted, 1 - labels, labels).astype(float)
+    found = resampling.differences(labels, ours, theirs, np.arange(1000), 400, 1, weights)
+    # All of the painted ones wrong: half of the answers, so that nothing is known.
+    assert found.mcc.low < -1 < found.mcc.high
+    plain = resampling.differences(labels, ours, theirs, np.arange(1000), 400, 1)
+    assert plain.mcc.low > -0.3
