@@ -30,6 +30,7 @@ class Server:
         self.port = _free_port()
         self._log = folder / f"{self.port}.log"
         self._photos = photos
+        self._family: list[int] = []
         python = interpreter(entrant.peer)
         started = time.monotonic()
         with self._log.open("wb") as log:
@@ -63,16 +64,16 @@ class Server:
 
     def end(self) -> int | None:
         """SIGTERM, and the exit status if it ends in time."""
+        self._family = self.pids()  # some leave children behind, which then are nobody's
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_SECONDS)
         return self._process.returncode
 
     def stop(self) -> None:
-        family_now = self.pids()
         if self._process.poll() is None:
             self.end()
-        for pid in family_now:
+        for pid in self._family:
             if _is_still(pid, self.pid):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
