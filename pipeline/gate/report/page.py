@@ -24,7 +24,7 @@ if (mark) {
   const days = (Date.now() - Date.parse(mark.dataset.since)) / 864e5, end = +mark.dataset.end;
   const x = 30 + 360 * Math.min(Math.max(days, 0), end) / end;
   mark.querySelector("line").setAttribute("x1", x); mark.querySelector("line").setAttribute("x2", x);
-  mark.querySelector("text").setAttribute("x", x);
+  mark.querySelector("text").setAttribute("x", Math.min(Math.max(x, 44), 376));
   mark.querySelector("text").textContent = "today, day " + Math.floor(days);
   mark.removeAttribute("hidden");
 }
