@@ -51,12 +51,17 @@ def copies(painted: pl.DataFrame, real: pl.DataFrame, filter: params.Filter) -> 
     """Of gold first, for that would be a leak; then of other real pictures, and of earlier paintings."""
     mine = thumbs(painted["image"].to_list())
     gold, rest = real.filter(source="gold"), real.filter(pl.col("source") != "gold")
-    held, other = (nearest(mine, thumbs(rows["image"].to_list()))[0] for rows in (gold, rest))
+    held, other = (nearest(mine, thumbs(rows["image"].to_list())) for rows in (gold, rest))
+    # Where roadwork is put in or taken out the rest of the case must stay as it is.
+    own = [
+        row["mode"] in ("add", "remove") and rest.height > 0 and rest["image"][int(at)] == row["parent"]
+        for row, at in zip(painted.iter_rows(named=True), other[1], strict=True)
+    ]
     return [
         "copy of a gold picture"
-        if held[row] >= filter.near
+        if held[0][row] >= filter.near
         else "copy of a real picture"
-        if other[row] >= filter.near
+        if other[0][row] >= filter.near and not own[row]
         else "copy of another painting"
         if row and nearest(mine[row : row + 1], mine[:row])[0][0] >= filter.near
         else None

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline import images
 
-SIDE = 16
+SIDE = 32
 Thumbs = NDArray[np.float32]
 
 
