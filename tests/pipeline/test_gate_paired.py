@@ -120,7 +120,8 @@ def test_the_items_for_a_margin_are_the_ones_the_gate_was_designed_with() -> Non
 
 
 def test_holm_is_statsmodels_holm() -> None:
-    for ps in np.random.default_rng(2).random((60, 8)) ** 4:
+    # Few: each of their calls collects all garbage, which takes seconds where torch is loaded.
+    for ps in np.random.default_rng(2).random((6, 8)) ** 4:
         named = {str(i): float(p) for i, p in enumerate(ps)}
         theirs = multipletests(ps, 0.05, method="holm")[0]
         assert paired.holm(named, 0.05) == {str(i) for i, stands in enumerate(theirs) if stands}
