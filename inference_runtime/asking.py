@@ -25,12 +25,16 @@ class Given:
     bundle: Bundle
     role: Role
     unseen: Unseen | None
+    within: float | None = None  # seconds that the model had; whoever answers again is held to the same
     stage: str = "first"  # "second" when a cascade was asked and answered
 
 
-def given(turn: Turn, data: bytes, image: str, metrics: Metrics, cache: Cache | None = None) -> Given:
+def given(
+    turn: Turn, data: bytes, image: str, within: float, metrics: Metrics, cache: Cache | None = None
+) -> Given:
+    """`within` so many seconds somebody waits for it."""
     try:
-        return _cached(turn, data, image, metrics, cache)
+        return _cached(turn, data, image, within, metrics, cache)
     except ImageError:
         raise  # the picture's fault, with any bundle
     except Exception:
@@ -38,26 +42,28 @@ def given(turn: Turn, data: bytes, image: str, metrics: Metrics, cache: Cache | 
             raise
         log.exception("the canary failed; the serving bundle answers")
         serving = Turn(turn.unseen.predictor, "serve", None, turn.comparison)
-        return _given(serving, data, image, metrics)
+        return _given(serving, data, image, within, metrics)
 
 
-def _cached(turn: Turn, data: bytes, image: str, metrics: Metrics, cache: Cache | None) -> Given:
+def _cached(
+    turn: Turn, data: bytes, image: str, within: float, metrics: Metrics, cache: Cache | None
+) -> Given:
     # While two bundles are compared both are asked: remembering takes no time and never fails.
     if cache is None or turn.comparison:
-        return _given(turn, data, image, metrics)
+        return _given(turn, data, image, within, metrics)
     bundle = turn.predictor.bundle
     if answer := cache.get(bundle.id, image):
-        metrics.count("cache_total", "outcome", "hit")
+        metrics.count("cache_total", outcome="hit")
         return Given(answer, data, None, bundle, turn.role, None)
-    metrics.count("cache_total", "outcome", "miss")
-    found = _given(turn, data, image, metrics)
+    metrics.count("cache_total", outcome="miss")
+    found = _given(turn, data, image, within, metrics)
     cache.put(found.answer)
     return found
 
 
-def _given(turn: Turn, data: bytes, image: str, metrics: Metrics, cache: Cache | None = None) -> Given:
-    prepared, answer, _ = asked(turn.predictor, data, image, turn.comparison, metrics=metrics)
-    return Given(answer, data, prepared, turn.predictor.bundle, turn.role, turn.unseen)
+def _given(turn: Turn, data: bytes, image: str, within: float, metrics: Metrics) -> Given:
+    prepared, answer, _ = asked(turn.predictor, data, image, turn.comparison, within, metrics=metrics)
+    return Given(answer, data, prepared, turn.predictor.bundle, turn.role, turn.unseen, within)
 
 
 def asked(
@@ -65,6 +71,7 @@ def asked(
     data: bytes,
     image: str,
     comparison: Comparison | None,
+    within: float | None = None,
     prepared: Prepared | None = None,
     metrics: Metrics | None = None,
 ) -> tuple[Prepared, Answer, float]:
@@ -88,5 +95,5 @@ def asked(
         metrics.time("model", ended - between)
     if comparison:
         # Of the model alone: whoever answers second is spared the decoding, and would look the faster one.
-        comparison.answered(answer, (ended - between) * 1000)
+        comparison.answered(answer, (ended - between) * 1000, within)
     return prepared, answer, ms

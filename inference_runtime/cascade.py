@@ -63,7 +63,7 @@ class Cascade:
         if not any(_is_doubtful(one) for one in found):
             return False
         if not self._free.acquire(blocking=False):
-            self._metrics.count("cascade_total", "outcome", "busy")
+            self._metrics.count("cascade_total", outcome="busy")
             return False
         self._pool.submit(self._ask, exchange, found, then)
         return True
@@ -87,10 +87,10 @@ class Cascade:
                 raise NoOpinion("no time left")
             second = self._second(one.data, one.bundle, seconds)
         except (NoOpinion, ImageError) as error:
-            self._metrics.count("cascade_total", "outcome", "first stands")
+            self._metrics.count("cascade_total", outcome="first stands")
             log.debug("cascade: %s", error)
             return one
-        self._metrics.count("cascade_total", "outcome", "second")
+        self._metrics.count("cascade_total", outcome="second")
         p = one.answer.p + Band.of(one.bundle).blend * (second - one.answer.p)
         return replace(one, answer=replace(one.answer, p=p, logit=logit_of(p)), stage="second")
 

@@ -50,17 +50,17 @@ class Comparison:
         self._both = self._disagree = self._dropped = 0
         self._serving, self._challenged = Tally(), Tally()
 
-    def answered(self, answer: Answer, ms: float) -> None:
+    def answered(self, answer: Answer, ms: float, within: float | None = None) -> None:
+        """An answer that took longer than the seconds there were for it is a timeout instead."""
         with self._lock:
-            self._side(answer.bundle).add(answer, ms)
+            if within is not None and ms > within * 1000:
+                self._side(answer.bundle).timeouts += 1
+            else:
+                self._side(answer.bundle).add(answer, ms)
 
     def failed(self, bundle: str) -> None:
         with self._lock:
             self._side(bundle).errors += 1
-
-    def late(self, bundle: str) -> None:
-        with self._lock:
-            self._side(bundle).timeouts += 1
 
     def met(self, given: Answer, unseen: Answer) -> None:
         with self._lock:

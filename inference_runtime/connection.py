@@ -5,7 +5,7 @@ import time
 from enum import Enum, auto
 from http import HTTPStatus
 
-from inference_runtime import wire
+from inference_runtime import door, wire
 from inference_runtime.door import Door, answered
 from inference_runtime.exchange import Exchange, late, patience_of
 from inference_runtime.traffic import Traffic
@@ -25,8 +25,8 @@ class State(Enum):
 
 
 class Connection(asyncio.BufferedProtocol):
-    def __init__(self, door: Door, traffic: Traffic) -> None:
-        self._door = door
+    def __init__(self, opened: Door, traffic: Traffic) -> None:
+        self._door = opened
         self._traffic = traffic
         self._state = State.HEAD
         self._since = time.monotonic()
@@ -72,6 +72,9 @@ class Connection(asyncio.BufferedProtocol):
         """Nothing happens when the exchange was answered before, or its client is gone."""
         if exchange is not self._exchange:
             return
+        self._count(exchange.head, response)
+        if exchange.head.path == door.PREDICT:
+            self._traffic.metrics.time("total", time.monotonic() - exchange.came)
         keep = exchange.head.keep and not self._traffic.draining
         self._write(response, keep, only_head=exchange.head.method == "HEAD")
         self._end_exchange()
@@ -89,7 +92,7 @@ class Connection(asyncio.BufferedProtocol):
             self.answer(self._exchange, late().response)
         elif self._state is State.BODY and waited > BODY_SECONDS:
             reason = f"body: not whole within {BODY_SECONDS:.0f} s"
-            self._refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, reason))
+            self._refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, reason), self._head)
         elif (self._state is State.HEAD and waited > IDLE_SECONDS) or (
             self._state is State.LINGER and waited > LINGER_SECONDS
         ):
@@ -110,10 +113,12 @@ class Connection(asyncio.BufferedProtocol):
             self._refuse(Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, reason))
         elif end >= 0:
             text, rest = self._text[:end], self._text[end + 4 :]
+            head = None
             try:
-                self._admit(wire.parsed(text), rest)
+                head = wire.parsed(text)
+                self._admit(head, rest)
             except Refusal as refusal:
-                self._refuse(refusal)
+                self._refuse(refusal, head)
 
     def _admit(self, head: Head, rest: bytes) -> None:
         self._held, self._head, self._patience = head.length, head, self._door.patience
@@ -167,11 +172,16 @@ class Connection(asyncio.BufferedProtocol):
     def _write(self, response: Response, keep: bool, only_head: bool = False) -> None:
         self._transport.write(wire.encoded(response, keep, only_head))
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _count(self, head: Head | None, response: Response) -> None:
+        route = self._door.route_of(head)
+        self._traffic.metrics.count("requests_total", route=route, status=str(response.status.value))
+
+    def _refuse(self, refusal: Refusal, head: Head | None = None) -> None:
         """Ends a connection whose request was not read to its end.
 
         Closing with unread bytes resets it, and the other side may lose the answer that says why.
         """
+        self._count(head, refusal.response)
         self._write(refusal.response, keep=False)
         self._end_exchange()
         self._state, self._since, self._lingered = State.LINGER, time.monotonic(), 0

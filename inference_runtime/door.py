@@ -12,6 +12,7 @@ from inference_runtime.wire import Head, Refusal, Response
 
 log = logging.getLogger("inference_runtime")
 
+PREDICT = "/v1/predict"
 BODY_BYTES = 32 << 20
 
 # The answer; or None when it comes later, by `exchange.reply`. The event loop calls it, so it must not wait.
@@ -48,6 +49,10 @@ class Door:
             reason = f"body: {head.length} bytes are over the limit of {BODY_BYTES >> 20} MiB"
             raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
         return route
+
+    def route_of(self, head: Head | None) -> str:
+        """For counting: what strangers make up is one word, not one each."""
+        return head.path if head and head.path in self.routes else "none"
 
     def _route(self, head: Head) -> Route:
         methods = self.routes.get(head.path)

@@ -9,7 +9,7 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 JOBS = (1, 2, 3, 4, 8, 16)
 
 HELP = {
-    "requests_total": ("counter", "answers given, by status"),
+    "requests_total": ("counter", "answers given, by route and status"),
     "images_total": ("counter", "images answered, by role"),
     "errors_total": ("counter", "what went wrong, by kind"),
     "cache_total": ("counter", "questions to the answer cache, by outcome"),
@@ -47,9 +47,10 @@ class Metrics:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._histograms: dict[tuple[str, str], Histogram] = {}
 
-    def count(self, name: str, label: str = "", value: str = "", by: int = 1) -> None:
+    def count(self, name: str, **labels: str) -> None:
+        told = ",".join(f'{label}="{value}"' for label, value in labels.items())
         with self._lock:
-            self._counts[name, f'{label}="{value}"' if label else ""] += by
+            self._counts[name, told] += 1
 
     def time(self, stage: str, seconds: float) -> None:
         self._add("stage_seconds", f'stage="{stage}"', seconds, SECONDS)

@@ -5,7 +5,7 @@ import time
 from http import HTTPStatus
 
 from inference_runtime import openapi
-from inference_runtime.door import Routes
+from inference_runtime.door import PREDICT, Routes
 from inference_runtime.exchange import Exchange
 from inference_runtime.service import Service
 from inference_runtime.traffic import Traffic
@@ -15,7 +15,7 @@ from inference_runtime.wire import Response
 def routes(service: Service, traffic: Traffic) -> Routes:
     public = Public(service, traffic)
     return {
-        "/v1/predict": {"POST": public.predict},
+        PREDICT: {"POST": public.predict},
         "/v1/models": {"GET": public.models},
         "/healthz": {"GET": public.healthz},
         "/readyz": {"GET": public.readyz},

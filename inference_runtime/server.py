@@ -44,7 +44,7 @@ class Server:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        traffic = Traffic(loop, self._settings.held_bytes, self._service.ledger.watch)
+        traffic = Traffic(loop, self._settings.held_bytes, self._service.ledger.watch, self._service.metrics)
         listeners = [await _listening(door, traffic) for door in self._doors(traffic)]
         where = " and admin on ".join(_url(one) for one in listeners)
         log.info("serving %s on %s", self._service.roles.roster.serving.id, where)

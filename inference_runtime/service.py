@@ -62,7 +62,7 @@ class Service:
         self.metrics.batch(len(exchanges))
         for exchange in exchanges:
             if exchange.abandoned:
-                self.metrics.count("errors_total", "kind", "abandoned")  # nobody waits: nothing is done
+                self.metrics.count("errors_total", kind="abandoned")  # nobody waits: nothing is done
                 continue
             self.metrics.time("queue", time.monotonic() - exchange.came)
             if response := answered(partial(self._answer, exchange)):
@@ -77,7 +77,9 @@ class Service:
         for data, name in zip(asked.images, names, strict=True):
             if exchange.abandoned:
                 raise late()
-            found.append(self._asked(partial(asking.given, turn, data, name, self.metrics, self._cache)))
+            within = exchange.left()
+            ask = partial(asking.given, turn, data, name, within, self.metrics, self._cache)
+            found.append(self._asked(ask))
         if isinstance(found[0], ImageError) and not asked.many:
             raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(found[0]))
         finish = partial(self._finish, exchange, asked)
@@ -92,9 +94,15 @@ class Service:
         given = [(one, data) for one, data in zip(found, asked.images, strict=True) if isinstance(one, Given)]
         entries = [self.ledger.keep(one.answer, data, ms, request, one.role) for one, data in given]
         staged = self._cascade is not None
-        self.ledger.when_kept(entries, lambda ids: exchange.reply(replies.to(asked, found, ids, staged)))
+        began = time.monotonic()
+
+        def reply(ids: Sequence[str | None]) -> None:
+            self.metrics.time("journal", time.monotonic() - began)
+            exchange.reply(replies.to(asked, found, ids, staged))
+
+        self.ledger.when_kept(entries, reply)
         for one, data in given:
-            self.metrics.count("images_total", "role", one.role)
+            self.metrics.count("images_total", role=one.role)
             self._answer_again(one, data, request)
 
     def _answer_again(self, given: Given, data: bytes, request: str) -> None:
@@ -107,5 +115,5 @@ class Service:
         try:
             return ask()
         except ImageError as error:
-            self.metrics.count("errors_total", "kind", "image")
+            self.metrics.count("errors_total", kind="image")
             return error

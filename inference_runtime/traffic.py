@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from inference_runtime.exchange import Exchange
+from inference_runtime.metrics import Metrics
 from inference_runtime.wire import HEAD_BYTES, Response
 
 if TYPE_CHECKING:
@@ -17,11 +18,16 @@ TICK_SECONDS = 0.05
 
 class Traffic:
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, held_bytes: int, watch: Callable[[float], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        held_bytes: int,
+        watch: Callable[[float], None],
+        metrics: Metrics,
     ) -> None:
         self.held = 0
         self.held_bytes = held_bytes
         self.draining = False
+        self.metrics = metrics
         self.connections: set[Connection] = set()
         # Heads are read into one place, for they are parsed before the next one is read.
         self.scratch = memoryview(bytearray(HEAD_BYTES))

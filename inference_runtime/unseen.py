@@ -19,7 +19,7 @@ def work(given: Given, data: bytes, request: str, ledger: Ledger) -> Callable[[]
     def answer_too() -> None:
         try:
             _, answer, ms = asking.asked(
-                unseen.predictor, data, given.answer.image, unseen.comparison, given.prepared
+                unseen.predictor, data, given.answer.image, unseen.comparison, given.within, given.prepared
             )
         except ImageError:
             return

@@ -116,10 +116,17 @@ def test_metrics(make_bundle: Make, make_picture: Picture, start: Callable[..., 
     for n in range(3):
         server.predict(make_picture(seed=n))
     server.predict(b"no")
+    for made_up in ("/one", "/two"):
+        assert server.ask("GET", made_up)[0] == 404
     said = metrics(server)
     for line in (
         'runtime_images_total{role="serve"} 3',
         'runtime_errors_total{kind="image"} 1',
+        'runtime_requests_total{route="/v1/predict",status="200"} 3',
+        'runtime_requests_total{route="/v1/predict",status="422"} 1',
+        'runtime_requests_total{route="none",status="404"} 2',
+        'runtime_stage_seconds_count{stage="journal"} 3',
+        'runtime_stage_seconds_count{stage="total"} 4',
         'runtime_stage_seconds_count{stage="model"} 3',
         f'runtime_bundle_info{{bundle="{bundle.id}",version=""}} 1',
         "runtime_queue_depth 0",

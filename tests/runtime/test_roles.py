@@ -32,6 +32,16 @@ def answer(self, prepared):
 Predictor.answer = answer
 """
 
+SLOW = """
+import time
+from inference_runtime.predictor import Predictor
+plain = Predictor.answer
+def answer(self, prepared):
+    if self.bundle.id == {id!r}: time.sleep(0.3)
+    return plain(self, prepared)
+Predictor.answer = answer
+"""
+
 
 def right(bundle: Bundle, data: bytes) -> float:
     (answer,) = Predictor(bundle, threads=1).predict([data])
@@ -169,6 +179,21 @@ def test_a_failing_canary_is_stood_in_for(
         assert server.predict(make_picture(seed=n))[1]["bundle"] == served.id
     assert server.order("GET", "comparison")[1]["challenged"]["errors"] == 5
     assert {entry.role for entry in server.entries()} == {"serve"}
+
+
+@pytest.mark.parametrize("role", ["shadow", "canary"])
+def test_who_is_slower_than_the_deadline_is_told_from_who_is_not(
+    role: str, make_bundle: Make, make_picture: Picture, start: Callable[..., Any]
+) -> None:
+    served, slow = make_bundle("served"), make_bundle("slow", 4.0)
+    server = start(served, prelude=SLOW.format(id=slow.id))
+    assert server.order("POST", "bundles", path=str(slow.folder), role=role, share=1.0)[0] == 200
+    for seed in range(3):
+        status, _ = server.ask("POST", "/v1/predict", make_picture(seed=seed), **{"X-Deadline-Ms": "200"})
+        assert status == (200 if role == "shadow" else 504)
+        said = settled(server, seed + 1)  # a slow shadow holds a worker as long as it thinks
+    assert (said["challenged"]["timeouts"], said["challenged"]["answers"]) == (3, 0)
+    assert (said["serving"]["timeouts"], said["serving"]["answers"]) == (0, 3)
 
 
 def test_promotion_and_rollback_are_one_pointer(
