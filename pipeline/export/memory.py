@@ -6,7 +6,7 @@ from torch import nn
 from inference_runtime.errors import Fixable
 
 GIB = 2**30
-# The network, the exporter's copy, the graph, its bytes, and the session that proves them (measured: 4 to 5).
+# The network, the exporter's copy, the graph, its bytes, and the session that proves them.
 COPIES = 6
 BASE = GIB
 

@@ -10,7 +10,7 @@ from pipeline import measured
 from pipeline.hub import Release
 
 # A picture of weights, a graph, or words. Pickles run whatever they like when they are opened.
-SAFE = (".onnx", ".data", ".safetensors", ".json", ".npz", ".txt", ".md", "")
+SAFE = (".onnx", ".data", ".safetensors", ".json", ".jinja", ".npz", ".txt", ".md", "")
 
 
 def copy(folder: Path, to: Path, release: Release, verdict: dict[str, object]) -> None:
