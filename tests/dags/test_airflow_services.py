@@ -55,7 +55,7 @@ def by_rest(api: Api) -> None:
     changes = followed(api, run)
     assert api.state("retrain_72", run) == "success"
     finished = [change.split()[0] for change in changes if change.endswith("success")]
-    assert finished == ["pull", "mine", "train", "publish", "rollout"]
+    assert finished == ["pull", "mine", "train", "publish", "rollout", "watch"]
     assert api.xcom("retrain_72", run, "mine") == {"rows": 3, "skipped": False}
     assert "pull until 2026-11-20T02:00:00Z" in api.log("retrain_72", run, "pull")
     assert all((task.seconds or 0) > 0 for task in api.tasks("retrain_72", run).values())

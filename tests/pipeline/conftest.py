@@ -80,6 +80,9 @@ def dinov3(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image_size=32,
     )
     DINOv3ViTModel(config).save_pretrained(folder)
+    (folder / "LICENSE.md").write_text(
+        "DINOv3 License Agreement\n\nIn place of its text; these weights are random.\n"
+    )
     return folder
 
 

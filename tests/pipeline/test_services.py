@@ -410,5 +410,5 @@ def test_records_are_readable(house: Path) -> None:
     record = supervise.start(web())
     written = json.loads((records.services() / "web.json").read_text())
     assert written["pid"] == record.pid == psutil.Process(record.pid).pid
-    assert set(written) == {"name", "pid", "birth", "port", "url", "started", "kept"}
+    assert set(written) == {"name", "pid", "birth", "port", "url", "admin", "started", "kept"}
     remains.stop("web")
