@@ -1,0 +1,109 @@
+"""Every number of a night, read once at the door and handed on in sections."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from inference_runtime.errors import Fixable
+from pipeline.params.data import Age, Assemble, Fresh, Mine, People, Proof, Pull, World
+from pipeline.params.judging import Champion, Gate, Hub, Publish, Rollout
+from pipeline.params.learning import Awq, Backbone, Budget, Budgets, Export, Kind, Lesson, Train
+from pipeline.params.painting import (
+    Bedrock,
+    Captions,
+    Cosmos,
+    CosmosService,
+    Filter,
+    PainterName,
+    Sdxl,
+    Synthesize,
+)
+from pipeline.params.section import Section
+
+__all__ = [
+    "Age",
+    "Assemble",
+    "Awq",
+    "Backbone",
+    "Bedrock",
+    "Budget",
+    "Budgets",
+    "Captions",
+    "Champion",
+    "Cosmos",
+    "CosmosService",
+    "Export",
+    "Filter",
+    "Fresh",
+    "Gate",
+    "Hub",
+    "Kind",
+    "Lesson",
+    "Mine",
+    "PainterName",
+    "Params",
+    "People",
+    "Proof",
+    "Publish",
+    "Pull",
+    "Rollout",
+    "Sdxl",
+    "Section",
+    "Synthesize",
+    "Train",
+    "World",
+    "load",
+    "parse",
+]
+
+
+class Params(Section):
+    backbone: Backbone
+    hub: Hub
+    world: World
+    people: People
+    fresh: Fresh
+    age: Age
+    pull: Pull
+    mine: Mine
+    synthesize: Synthesize
+    assemble: Assemble
+    train: Train
+    export: Export
+    champion: Champion
+    gate: Gate
+    publish: Publish
+    rollout: Rollout
+
+
+def load(file: Path = Path("params.yaml")) -> Params:
+    return parse(_read(file), file.name)
+
+
+def parse(values: Any, name: str = "params.yaml") -> Params:
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise Fixable("; ".join(_complaint(name, item) for item in error.errors())) from None
+
+
+def _read(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text())
+    except FileNotFoundError:
+        raise Fixable(f"{file}: not found; run from the folder that holds it") from None
+    except yaml.YAMLError as error:
+        raise Fixable(f"{file.name}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def _complaint(name: str, item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "(the whole file)"
+    match item["type"]:
+        case "extra_forbidden":
+            return f"{name}: {key}: unknown key; remove it or correct its spelling"
+        case "missing":
+            return f"{name}: {key}: missing; add it"
+        case _:
+            return f"{name}: {key}: {item['msg'][0].lower()}{item['msg'][1:]}, not {item['input']!r}"
