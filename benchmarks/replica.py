@@ -99,6 +99,11 @@ def _pay(
     return np.stack([pay.expected(np.where(np.isnan(x), y, x)) for x, y in zip(own, whole, strict=True)], 1)
 
 
+def pays(asked: pl.DataFrame, weights: Any, answers: list[np.ndarray]) -> np.ndarray:
+    """Of all challenges: [rounds, training sets], the first round as it was."""
+    return _pay(asked, asked, weights, answers, _rates(asked, asked, weights, answers))
+
+
 def row(name: str, n: int, paid: dict[str, np.ndarray]) -> dict[str, Any]:
     told: dict[str, Any] = {"slice": name, "n": n}
     told |= {arm: round(float(one[0].mean()), 4) for arm, one in paid.items()}

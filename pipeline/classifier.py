@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from inference_runtime.errors import Fixable
 from inference_runtime.predictor import sigmoid
-from pipeline import backbones
+from pipeline import backbones, looks
 from pipeline.backbones.frozen import Frozen
+from pipeline.looks import Look
 from pipeline.params import Backbone
 
 FILE = "head.safetensors"
@@ -47,6 +48,7 @@ class Head:
     temperature: float
     offset: float
     hidden: Hidden | None = None
+    looks: tuple[Look, ...] = looks.WHOLE  # whoever asks with pixels gets their mean
 
     def logits(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         seen = vectors.astype(np.float64)
@@ -82,15 +84,21 @@ class Classifier(nn.Module):
         self.hidden = _layer(head.hidden.weight, head.hidden.bias) if head.hidden else None
         self.linear = _layer(head.weight[None], np.array([head.bias], np.float32))
         self.temperature, self.offset = head.temperature, head.offset
+        self.looks = head.looks
         self.requires_grad_(False)
         self.eval()
 
     def forward(self, pixels: Tensor) -> Tensor:
+        answers = [self._raw(looks.taken(pixels, look)) for look in self.looks]
+        raw = answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
+        return raw / self.temperature + self.offset
+
+    def _raw(self, pixels: Tensor) -> Tensor:
         seen: Tensor = self.backbone(pixels)
         if self.hidden is not None:
             seen = self.hidden(seen).relu()
         raw: Tensor = self.linear(seen).squeeze(1)
-        return raw / self.temperature + self.offset
+        return raw
 
 
 def _layer(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> nn.Linear:
@@ -110,7 +118,7 @@ def write(head: Head, folder: Path, backbone: Backbone) -> None:
     """Equal heads give equal bytes."""
     numbers = np.array([head.bias, head.temperature, head.offset], np.float64)
     # One key: safetensors writes several in any order.
-    facts = json.dumps({"format": FORMAT, "backbone": _facts(backbone)}, sort_keys=True)
+    facts = json.dumps({"format": FORMAT, "backbone": _facts(backbone), "looks": head.looks}, sort_keys=True)
     tensors = {"weight": head.weight, "numbers": numbers}
     if head.hidden:
         tensors |= {"hidden.weight": head.hidden.weight, "hidden.bias": head.hidden.bias}
@@ -129,7 +137,8 @@ def read(folder: Path, backbone: Backbone) -> Head:
     _check(file, facts, backbone)
     bias, temperature, offset = map(float, held["numbers"])
     hidden = Hidden(held["hidden.weight"], held["hidden.bias"]) if "hidden.weight" in held else None
-    return Head(held["weight"], bias, temperature, offset, hidden)
+    looked = tuple(facts.get("looks", looks.WHOLE))
+    return Head(held["weight"], bias, temperature, offset, hidden, looked)
 
 
 def digest(folder: Path) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from inference_runtime.errors import Fixable
 from pipeline.classifier import Classifier
+from pipeline.looks import WHOLE
 
 # What the Triton engine computes with; the rest of a checkpoint's config tells of its training.
 CONFIG = (
@@ -26,6 +27,10 @@ def write(model: Classifier, file: Path) -> dict[str, Any]:
     if model.hidden is not None:
         raise Fixable(
             "params.yaml: train.heads: the torch engine knows no mlp; remove it, or torch from export.also"
+        )
+    if model.looks != WHOLE:
+        raise Fixable(
+            "params.yaml: train.looks: the torch engine looks once; keep [whole], or change export.also"
         )
     save_file(_tensors(model), file, metadata={"format": "pt"})
     return {key: getattr(config, key) for key in CONFIG}

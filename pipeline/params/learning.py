@@ -18,6 +18,9 @@ class Backbone(Section):
 Kind = Literal["logistic", "linear", "mlp"]
 
 
+Looks = Annotated[tuple[Literal["whole", "mirror", "middle"], ...], Field(min_length=1, strict=False)]
+
+
 class Lesson(Section):
     balance: bool
     selection: Share
@@ -50,6 +53,7 @@ class Train(Section):
     patience: Positive
     watch: Literal["loss", "mcc"]
     simplest: bool
+    looks: Looks
     seed: int
     lesson: Lesson
     trainer: Trainer

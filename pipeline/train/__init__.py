@@ -1,6 +1,7 @@
 """The stage train: a head on the frozen backbone, calibrated, judged on dev, with its papers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ def run(params: Train, backbone: Backbone, assemble: Path, out: Path) -> None:
 
     learned, dev = views.read(assemble, params.views, backbone)
     fitted = fit.fit(learned, params)
-    head = calibration.calibrated(fitted.head, dev)
+    head = replace(calibration.calibrated(fitted.head, dev), looks=params.looks)
     p = head.probabilities(dev.vectors)
     figures = metrics.report(dev.frame, p)
     classifier.write(head, out, backbone)

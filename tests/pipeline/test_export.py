@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from torch.nn.functional import interpolate
 
 from inference_runtime import bundle
 from inference_runtime.errors import Fixable
@@ -16,6 +17,7 @@ from inference_runtime.predictor import Predictor
 from pipeline import backbones, classifier, export, features, images, measured, params, samples
 from pipeline.classifier import Classifier, Head
 from pipeline.export import graph, memory
+from pipeline.looks import WHOLE, Look
 from pipeline.params import Backbone, Budget, Budgets, Export
 
 SHIPPED = params.load(Path(__file__).parents[2] / "params.yaml").export
@@ -31,10 +33,10 @@ EAGER = PARAMS.model_copy(
 )
 
 
-def random_head(backbone: Backbone, folder: Path) -> Path:
+def random_head(backbone: Backbone, folder: Path, looked: tuple[Look, ...] = WHOLE) -> Path:
     folder.mkdir(exist_ok=True)
     weight = np.random.default_rng(72).normal(0, 0.3, backbones.load(backbone).dim).astype(np.float32)
-    classifier.write(Head(weight, bias=0.1, temperature=1.3, offset=-0.2), folder, backbone)
+    classifier.write(Head(weight, 0.1, 1.3, -0.2, looks=looked), folder, backbone)
     return folder
 
 
@@ -203,6 +205,28 @@ def test_the_weights_alone_are_the_whole_network(tiny: Backbone, assemble: Path,
         expected = classifier.from_folder(sealed.folder, tiny)(pixels)
     logits = raw / sealed.calibration["temperature"] + sealed.calibration["bias"]
     torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_several_looks_are_one_function_in_every_engine(tiny: Backbone, assemble: Path, rooms: Path) -> None:
+    train = random_head(tiny, rooms / "train", ("whole", "mirror", "middle"))
+    wanted = EAGER.model_copy(update={"also": ("onnx-fp16",)})
+    sealed = bundle.load(run(tiny, train, assemble, rooms / "out", wanted))
+    once = classifier.from_folder(random_head(tiny, rooms / "once"), tiny)
+    pixels = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        enlarged = interpolate(pixels[:, 2:30, 2:30].permute(0, 3, 1, 2).float(), (32, 32), mode="bilinear")
+        looked = (pixels, pixels.flip(2), enlarged.permute(0, 2, 3, 1))
+        expected = torch.stack([once(look) for look in looked]).mean(0)
+        torch.testing.assert_close(classifier.from_folder(sealed.folder, tiny)(pixels), expected)
+    assert set(sealed.engines) == {"onnx", "onnx-fp16"}
+    served = Predictor(sealed).logits(pixels.numpy())
+    np.testing.assert_allclose(served, expected.numpy(), atol=1e-4)
+
+
+def test_weights_alone_look_once(tiny: Backbone, assemble: Path, rooms: Path) -> None:
+    train = random_head(tiny, rooms / "train", ("whole", "mirror"))
+    with pytest.raises(Fixable, match=r"params\.yaml: train\.looks: the torch engine looks once"):
+        run(tiny, train, assemble, rooms / "out", EAGER)
 
 
 def test_weights_alone_need_a_network_that_an_engine_knows(assemble: Path, rooms: Path) -> None:
