@@ -21,8 +21,9 @@ from scipy import stats
 
 from benchmarks import results_file
 from inference_runtime import preprocess
-from pipeline import challenge, features, images, linear, mine, params, samples
+from pipeline import challenge, features, images, linear, params, samples
 from pipeline.assemble import proof
+from pipeline.mine import judged
 from pipeline.params import Backbone, Proof, Synthesize
 from pipeline.progress import say
 from pipeline.synthesize import filter as sieve
@@ -103,7 +104,7 @@ def painted(arm: str, answered: pl.DataFrame, settings: Synthesize, count: int, 
         case _:
             given = settings.model_copy(update={"images": count, "seed": seed})
             modes: plan.Modes = {"procedural": Procedural.modes}
-            slices, cases = mine.slices(answered), mine.mistakes(answered, 40)
+            slices, cases = judged.slices(answered), judged.mistakes(answered, 40)
             orders = plan.orders(cases, slices, given, modes, lambda image: None)
     rows = [
         {"image": images.put(made.data), "label": order.label, "tags": list(order.tags), "source": "painted"}

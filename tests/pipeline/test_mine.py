@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import mine, samples
 from pipeline.diversity import farthest_first
+from pipeline.mine import blind, judged
 
 
 def rows(scores: list[float], labels: list[int | None] | None = None) -> pl.DataFrame:
@@ -29,7 +30,7 @@ def test_a_blind_draw_is_even_and_says_its_chance() -> None:
     waiting = mine.scored(rows(list(np.linspace(0, 1, 40))))
     hits = np.zeros(40)
     for seed in range(400):
-        drawn = mine.drawn(waiting, 10, seed)
+        drawn = blind.drawn(waiting, 10, seed)
         assert drawn["probability"].to_list() == [0.25] * 10
         hits[[int(image) for image in drawn["image"]]] += 1
     assert abs(hits - 100).max() < 5 * np.sqrt(400 * 0.25 * 0.75)
@@ -38,17 +39,17 @@ def test_a_blind_draw_is_even_and_says_its_chance() -> None:
 def test_a_draw_does_not_depend_on_the_order_of_rows() -> None:
     waiting = mine.scored(rows(list(np.linspace(0, 1, 40))))
     mixed = waiting.sample(fraction=1, shuffle=True, seed=1)
-    assert set(mine.drawn(waiting, 5, 7)["image"]) == set(mine.drawn(mixed, 5, 7)["image"])
+    assert set(blind.drawn(waiting, 5, 7)["image"]) == set(blind.drawn(mixed, 5, 7)["image"])
 
 
 def test_the_blind_draw_is_made_of_what_is_set_aside_while_that_lasts() -> None:
     table = rows(list(np.linspace(0, 1, 100))).with_columns(family=pl.col("image"))
-    aside, rest = mine.parted(mine.scored(table), 0.2)
+    aside, rest = blind.parted(mine.scored(table), 0.2)
     assert aside.height + rest.height == 100 and 8 < aside.height < 32
-    assert set(mine.blindly(aside, rest, 5, 1)["image"]) <= set(aside["image"])
-    many = mine.blindly(aside, rest, aside.height + 7, 1)
+    assert set(blind.blindly(aside, rest, 5, 1)["image"]) <= set(aside["image"])
+    many = blind.blindly(aside, rest, aside.height + 7, 1)
     assert set(aside["image"]) <= set(many["image"]) and many["image"].n_unique() == aside.height + 7
-    none_aside = mine.parted(mine.scored(table), 0.0)
+    none_aside = blind.parted(mine.scored(table), 0.0)
     assert none_aside[0].height == 0 and none_aside[1].height == 100
 
 
@@ -70,7 +71,7 @@ def test_farthest_first_equals_brute_force(count: int) -> None:
 
 
 def test_mistakes_are_what_people_contradict() -> None:
-    wrong = mine.mistakes(rows([0.9, 0.8, 0.1, 0.3], [1, 0, 1, 0]), 10)
+    wrong = judged.mistakes(rows([0.9, 0.8, 0.1, 0.3], [1, 0, 1, 0]), 10)
     assert sorted(wrong["image"]) == ["001", "002"]
     assert set(wrong["reason"]) == {"mistake"}
 
