@@ -11,6 +11,8 @@ from inference_runtime.errors import Fixable
 
 try:
     from pipeline import params, stages
+    from pipeline.accounts import runs
+    from pipeline.watching import command as watching
 except ModuleNotFoundError as missing:  # the base install is the runtime alone
     sys.exit(f"retrain-72: {missing.name} is not installed; run `make setup`")
 
@@ -67,7 +69,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for stage in stages.NAMES:
         _add_stage(commands, stage)
-    for add in (_add_night, _add_quarantine, _add_house, _add_world, _add_replay, _add_rollout, _add_airflow):
+    for add in (
+        _add_night,
+        _add_quarantine,
+        _add_house,
+        _add_world,
+        _add_replay,
+        _add_rollout,
+        _add_airflow,
+        watching.add,
+    ):
         add(commands)
     return parser
 
@@ -91,7 +102,8 @@ def _run_stage(arguments: argparse.Namespace) -> None:
         lines = stages.preview(arguments.command, params.load(arguments.params), arguments.artifacts)
         print(*lines, sep="\n")
         return
-    stages.run(arguments.command, params.load(arguments.params), arguments.artifacts)
+    with runs.booked(arguments.command, arguments.artifacts / arguments.command):
+        stages.run(arguments.command, params.load(arguments.params), arguments.artifacts)
 
 
 def _add_night(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -135,7 +147,10 @@ def _add_house(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         ("down", "stop all of them"),
         ("status", "what runs, and where"),
     ):
-        commands.add_parser(name, help=about, description=about).set_defaults(do=_house)
+        command = commands.add_parser(name, help=about, description=about)
+        command.set_defaults(do=_house)
+        if name == "status":
+            command.add_argument("--memory", action="store_true", help="and what each holds (PSS)")
 
 
 def _house(arguments: argparse.Namespace) -> None:
@@ -147,7 +162,7 @@ def _house(arguments: argparse.Namespace) -> None:
         case "down":
             services.down()
         case "status":
-            services.status()
+            services.status(arguments.memory)
 
 
 def _up() -> None:
@@ -226,13 +241,21 @@ def _add_rollout(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _rollout(arguments: argparse.Namespace) -> None:
     from pipeline import rollout
 
-    rollout.history() if arguments.history else rollout.run(params.load())
+    if arguments.history:
+        rollout.history()
+    else:
+        with runs.booked(arguments.command, Path("var/rollout")):
+            rollout.run(params.load())
 
 
 def _watch(_: argparse.Namespace) -> None:
     from pipeline import rollout
+    from pipeline.watching import look
 
-    rollout.watch(params.load())
+    try:
+        rollout.watch(params.load())
+    finally:  # what keeps the fleet from being looked at is itself worth a look
+        look.take(params.load())
 
 
 def _rollback(arguments: argparse.Namespace) -> None:

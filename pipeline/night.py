@@ -15,6 +15,7 @@ from rich.table import Table
 from inference_runtime.errors import Fixable
 from pipeline import hub as hubs
 from pipeline import services, simulation, stages
+from pipeline.accounts import costs, runs, table
 from pipeline.params import Params
 from pipeline.progress import say
 from pipeline.services import airflow, mongo, records, runtime
@@ -125,7 +126,7 @@ def _print(told: list[Told], paid: float | None, params: Params) -> None:
         console.print(f"today's challenges would have paid {paid:.3f} each")
     verdict = _json(ARTIFACTS / "gate" / "verdict.json")
     if all(task.state == "success" for task in told):
-        for line in [*_judgement(verdict), *_served(params), *_where(told)]:
+        for line in [*_judgement(verdict), *_served(params), _cost(params), *_where(told)]:
             console.print(line)
 
 
@@ -167,6 +168,10 @@ def _served(params: Params) -> Iterator[str]:
     if release and serving:
         word = "serves" if serving["bundle"] == release.bundle else "does not yet serve"
         yield f"the runtime {word} {params.publish.name} {release.version}, since {serving['since']}"
+
+
+def _cost(params: Params) -> str:
+    return table.brief(costs.latest(runs.all_of(runs.place())), params.prices)
 
 
 def _where(told: list[Told]) -> Iterator[str]:

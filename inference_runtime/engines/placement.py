@@ -1,10 +1,12 @@
 """Which engine answers on this machine: asked once, when a bundle is loaded."""
 
 import logging
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 from inference_runtime.bundle import Bundle
+from inference_runtime.errors import Fixable
 
 log = logging.getLogger("inference_runtime")
 
@@ -24,14 +26,24 @@ def placed(bundle: Bundle) -> Placement:
 
 def _found(bundle: Bundle) -> Placement:
     if "torch" not in bundle.engines:
-        return Placement("onnx", "the bundle holds no weights for a GPU")
+        return _on_the_processor(bundle, "the bundle holds no weights for a GPU")
     if find_spec("torch") is None:
-        return Placement("onnx", "torch is not installed")
+        return _on_the_processor(bundle, "torch is not installed")
     if not (gpus := gpu_count()):
-        return Placement("onnx", "no GPU here")
+        return _on_the_processor(bundle, "no GPU here")
     if find_spec("triton") is None:
         return Placement("torch", f"{gpus} GPU, but Triton is not installed")
     return Placement("torch-triton", f"{gpus} GPU and Triton")
+
+
+def _on_the_processor(bundle: Bundle, reason: str) -> Placement:
+    """RUNTIME_PROFILE=speed takes int8 weights, where the export found them near enough and faster."""
+    profile = os.environ.get("RUNTIME_PROFILE") or "accuracy"
+    if profile not in ("accuracy", "speed"):
+        raise Fixable(f"RUNTIME_PROFILE: {profile!r} is neither accuracy nor speed")
+    if profile == "speed" and "onnx-int8" in bundle.engines:
+        return Placement("onnx-int8", f"{reason}, and RUNTIME_PROFILE is speed")
+    return Placement("onnx", reason)
 
 
 def has_gpu() -> bool:

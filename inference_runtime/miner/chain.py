@@ -7,6 +7,7 @@ from typing import Any
 
 from inference_runtime.errors import Fixable
 from inference_runtime.miner.neurons import Neuron, Neurons
+from inference_runtime.miner.standing import Standing, of
 
 SECONDS = 60.0
 
@@ -17,6 +18,11 @@ class Absent(Fixable):
 
 def neurons(network: str, netuid: int, seconds: float = SECONDS) -> Neurons:
     found: Neurons = _within(seconds, network, lambda: _neurons(network, netuid))
+    return found
+
+
+def standing(network: str, netuid: int, hotkey: str, seconds: float = SECONDS) -> Standing:
+    found: Standing = _within(seconds, network, lambda: _standing(network, netuid, hotkey))
     return found
 
 
@@ -40,6 +46,19 @@ def _neurons(network: str, netuid: int) -> Neurons:
     finally:
         subtensor.close()
     return snapshot(seen, owner, weights)
+
+
+def _standing(network: str, netuid: int, hotkey: str) -> Standing:
+    from bittensor import Subtensor
+
+    subtensor = Subtensor(network=network)
+    try:
+        seen = subtensor.metagraph(netuid, lite=True)
+        owner = subtensor.get_subnet_owner_hotkey(netuid)
+        price = subtensor.recycle(netuid)
+    finally:
+        subtensor.close()
+    return of(seen, owner, price, hotkey)
 
 
 def snapshot(seen: Any, owner: str | None, weights: dict[int, list[tuple[int, int]]]) -> Neurons:

@@ -55,15 +55,22 @@ def _sdk() -> Line:
 
 
 def _hotkey(order: Order) -> tuple[Line, str | None]:
+    try:
+        address = address_of(order)
+    except Fixable as error:
+        return Line(FAIL, "hotkey", str(error)), None
+    return Line(OK, "hotkey", address), address
+
+
+def address_of(order: Order) -> str:
     import json
 
     file = order.wallets / order.wallet / "hotkeys" / order.hotkey
     try:
-        address = str(json.loads(file.read_bytes())["ss58Address"])
+        return str(json.loads(file.read_bytes())["ss58Address"])
     except (OSError, ValueError, KeyError, TypeError):
         remedy = "name --wallets, --wallet and --hotkey, or make one with btcli wallet new-hotkey"
-        return Line(FAIL, "hotkey", f"{file} is none that can be read; {remedy}"), None
-    return Line(OK, "hotkey", address), address
+        raise Fixable(f"{file} is none that can be read; {remedy}") from None
 
 
 def _model(order: Order) -> Line:

@@ -23,6 +23,7 @@ def add(commands: Any) -> None:
     _add_answering(command)
     _add_chain(command)
     _add_door(command)
+    _add_metrics(command)
     keeping.add(command)
 
 
@@ -68,8 +69,24 @@ def _add_door(command: argparse.ArgumentParser) -> None:
     flag("--max-mb", type=float, default=16.0, metavar="MB", help="of a request (default: %(default)g)")
 
 
+def _add_metrics(command: argparse.ArgumentParser) -> None:
+    told = command.add_argument_group("how the hotkey stands, for Prometheus")
+    flag = told.add_argument
+    flag("--metrics", action="store_true", help="tell that, and nothing else: nothing is mined or written")
+    flag("--metrics-port", type=int, metavar="PORT",
+         help="there, also while mining (default of --metrics: 9173; 0: a free one)")  # fmt: skip
+    flag("--metrics-host", default="127.0.0.1", metavar="HOST", help="(default: %(default)s)")
+    flag("--address", metavar="SS58", help="another hotkey than the wallet's, for --metrics")
+    flag("--standing", type=Path, default=Path("chain.json"), metavar="FILE",
+         help="how it stood, as last seen (default: %(default)s)")  # fmt: skip
+
+
 def run(given: argparse.Namespace) -> int:
     order = _order(given)
+    if given.metrics:
+        from inference_runtime.miner import metrics
+
+        return metrics.run(order)
     if given.check:
         from inference_runtime.miner import check
 
@@ -109,4 +126,8 @@ def _order(given: argparse.Namespace) -> "Order":
         body_bytes=int(given.max_mb * MB),
         announces=given.announce,
         rules=Rules(needs_permit=not given.without_permit, min_stake=given.min_stake),
+        address=given.address,
+        standing=given.standing,
+        metrics_host=given.metrics_host,
+        metrics_port=given.metrics_port,
     )

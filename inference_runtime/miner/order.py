@@ -27,3 +27,7 @@ class Order:
     body_bytes: int
     announces: bool
     rules: Rules
+    address: str | None = None  # of the hotkey that is watched, if not the wallet's
+    standing: Path = Path("chain.json")
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None

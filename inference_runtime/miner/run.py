@@ -16,7 +16,7 @@ from bittensor.utils import networking
 
 from inference_runtime.errors import Fixable
 from inference_runtime.keeping import Keeping
-from inference_runtime.miner import chain, neurons
+from inference_runtime.miner import chain, metrics, neurons
 from inference_runtime.miner.answering import Answering, InProcess, OverHttp
 from inference_runtime.miner.axon import axon_for
 from inference_runtime.miner.engine import predictor_for
@@ -41,6 +41,8 @@ def run(order: Order, keeping: Keeping) -> int:
         axon = axon_for(wallet, order, ip, lambda: crowd.now, answering, Turns(at_once))
         if order.announces:
             chain.announce(order.network, order.netuid, axon)
+        if order.metrics_port is not None:
+            metrics.started(order)
         crowd.start()
         _serve(axon, order, wallet)
     log.info("stopped")

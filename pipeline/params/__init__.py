@@ -10,6 +10,7 @@ from inference_runtime.errors import Fixable
 from pipeline.params.data import Age, Assemble, Fresh, Mine, People, Proof, Pull, World
 from pipeline.params.judging import Champion, Gate, Hub, Publish, Rollout
 from pipeline.params.learning import Awq, Backbone, Budget, Budgets, Export, Kind, Lesson, Train
+from pipeline.params.operating import Prices, Watch
 from pipeline.params.painting import (
     Bedrock,
     Captions,
@@ -45,6 +46,7 @@ __all__ = [
     "PainterName",
     "Params",
     "People",
+    "Prices",
     "Proof",
     "Publish",
     "Pull",
@@ -53,6 +55,7 @@ __all__ = [
     "Section",
     "Synthesize",
     "Train",
+    "Watch",
     "World",
     "load",
     "parse",
@@ -76,6 +79,8 @@ class Params(Section):
     gate: Gate
     publish: Publish
     rollout: Rollout
+    prices: Prices
+    watch: Watch
 
 
 def load(file: Path = Path("params.yaml")) -> Params:

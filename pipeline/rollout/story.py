@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -10,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import drafts
+from pipeline import drafts, lines
 from pipeline.progress import say
 from pipeline.rollout.looks import Looks
 from pipeline.services import records
@@ -39,19 +38,12 @@ def folder() -> Path:
 
 def tell(step: str, bundle: str, version: str, says: str, **evidence: Any) -> None:
     line = {"at": _now(), "step": step, "version": version, "bundle": bundle, "says": says, **evidence}
-    folder().mkdir(parents=True, exist_ok=True)
-    with (folder() / "journal.jsonl").open("ab") as file:
-        # One write at the end of the file, so that two writers do not mix; a line cut by a kill stays alone.
-        file.write(b"\n" + json.dumps(line).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    lines.append(folder() / "journal.jsonl", line)
     say(f"rollout: {version}: {step}: {says}")
 
 
 def told() -> list[dict[str, Any]]:
-    file = folder() / "journal.jsonl"
-    lines = file.read_bytes().splitlines() if file.exists() else []
-    return [entry for line in lines if line and (entry := _entry(line))]
+    return lines.read(folder() / "journal.jsonl")
 
 
 def taken_back() -> dict[str, str]:
@@ -81,14 +73,6 @@ def alone() -> Iterator[None]:
         except BlockingIOError:
             raise Busy from None
         yield
-
-
-def _entry(line: bytes) -> dict[str, Any] | None:
-    """A kill may have cut a line short."""
-    try:
-        return dict(json.loads(line))
-    except ValueError:
-        return None
 
 
 def _now() -> str:

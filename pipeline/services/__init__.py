@@ -51,11 +51,18 @@ def _parts(name: str) -> tuple[str, ...]:
     return (name,)
 
 
-def status() -> None:
-    """Prints a table: service, state, pid, where."""
-    print(f"{'service':<22} {'state':<6} {'pid':>7}  where")
+def status(with_memory: bool = False) -> None:
+    """Prints a table: service, state, pid, where; and what each holds, which takes a moment to add up."""
+    from pipeline.services import memory
+
+    held = memory.held() if with_memory else {}
+    print(f"{'service':<22} {'state':<6} {'pid':>7}  {'MB      ' if with_memory else ''}where")
     for part in dict.fromkeys(part for name in NAMES for part in _parts(name)):
-        print("{:<22} {:<6} {:>7}  {}".format(part, *_state(part)).rstrip())
+        state, pid, where = _state(part)
+        size = f"{held.get(part, 0) / 1e6:<8.0f}" if with_memory else ""
+        print(f"{part:<22} {state:<6} {pid:>7}  {size}{where}".rstrip())
+    if with_memory:
+        print(f"{'in all':<22} {'':<6} {'':>7}  {sum(held.values()) / 1e6:.0f}")
 
 
 def _state(name: str) -> tuple[str, int | str, str]:

@@ -21,6 +21,7 @@ DEPLOY = ROOT / "inference_runtime" / "deploy"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 INSTRUCTIONS = [
     "FROM",
+    "ARG",
     "RUN",
     "WORKDIR",
     "COPY",

@@ -15,7 +15,7 @@ from inference_runtime.bundle import Bundle
 from inference_runtime.engines import engine_for, placement
 from inference_runtime.engines.fleet import Fleet
 from inference_runtime.engines.placement import Placement, placed
-from inference_runtime.errors import BundleError
+from inference_runtime.errors import BundleError, Fixable
 from inference_runtime.preprocess import Preprocess
 from inference_runtime.vit import weights
 from inference_runtime.vit.plain import Plain
@@ -165,3 +165,19 @@ def test_every_gpu_works_when_there_is_work_for_it() -> None:
     for caller in callers:
         caller.join()
     assert sorted(found) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("profile", "engine"), [("", "onnx"), ("accuracy", "onnx"), ("speed", "onnx-int8")])
+def test_the_profile_chooses_the_weights_on_a_processor(
+    monkeypatch: pytest.MonkeyPatch, profile: str, engine: str
+) -> None:
+    monkeypatch.setenv("RUNTIME_PROFILE", profile)
+    both = Bundle(Path(), "b", {"engines": {"onnx": {}, "onnx-int8": {}}})
+    assert placed(both).engine == engine
+    assert placed(Bundle(Path(), "b", {"engines": {"onnx": {}}})).engine == "onnx", "it is always there"
+
+
+def test_an_unknown_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME_PROFILE", "fast")
+    with pytest.raises(Fixable, match="RUNTIME_PROFILE: 'fast' is neither accuracy nor speed"):
+        placed(Bundle(Path(), "b", {"engines": {"onnx": {}}}))

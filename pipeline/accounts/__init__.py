@@ -1,0 +1,1 @@
+"""What each run of a stage took, and what that cost."""

@@ -1,0 +1,1 @@
+"""The quarter-hourly look at what needs nobody's word: traffic, drift, disk, chain, nights, cost."""
