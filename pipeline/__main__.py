@@ -11,7 +11,7 @@ from inference_runtime.errors import Fixable
 
 try:
     from pipeline import params, stages
-    from pipeline.accounts import runs
+    from pipeline.accounts import beside, runs
     from pipeline.watching import command as watching
 except ModuleNotFoundError as missing:  # the base install is the runtime alone
     sys.exit(f"retrain-72: {missing.name} is not installed; run `make setup`")
@@ -102,8 +102,12 @@ def _run_stage(arguments: argparse.Namespace) -> None:
         lines = stages.preview(arguments.command, params.load(arguments.params), arguments.artifacts)
         print(*lines, sep="\n")
         return
-    with runs.booked(arguments.command, arguments.artifacts / arguments.command):
-        stages.run(arguments.command, params.load(arguments.params), arguments.artifacts)
+    given = params.load(arguments.params)
+    try:
+        with runs.booked(arguments.command, arguments.artifacts / arguments.command):
+            stages.run(arguments.command, given, arguments.artifacts)
+    finally:
+        beside.write(given.prices)
 
 
 def _add_night(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

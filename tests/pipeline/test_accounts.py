@@ -1,6 +1,7 @@
 """What a run took is booked whatever its end, and reckoned with the price table."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -157,6 +158,8 @@ def test_the_command_line_books_a_stage_and_tells_its_cost(
     (run,) = runs.all_of(place)
     assert (run.stage, run.outcome) == ("mine", runs.REFUSED)
     capsys.readouterr()
+    said = (home / "var" / "night_cost.js").read_text()
+    assert re.fullmatch(r'document.getElementById\("cost"\).textContent = "cost \d.*";\n', said)
     assert main(["cost"]) == 0 and "2026-11-20T02:00:00Z" in capsys.readouterr().out
     assert main(["cost", "--night", "last"]) == 0 and "refused" in capsys.readouterr().out
     assert main(["cost", "--night", "never"]) == 1 and "no such night" in capsys.readouterr().err

@@ -30,6 +30,9 @@ if (mark) {
 }
 </script>"""
 
+# What the night cost is told by a file beside artifacts/, for it is never the same twice.
+COST = '<p id=cost class=sides></p><script src="../../var/night_cost.js"></script>'
+
 
 def page(said: Told, items: pl.DataFrame | None) -> str:
     parts = [_answer(said), _cards(said), _changes(said), _slices(said)]
@@ -42,7 +45,7 @@ def page(said: Told, items: pl.DataFrame | None) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Gate: {escape(said['value'])}</title><style>{STYLE}</style><main>"
     )
-    return head + "\n".join(part for part in parts if part) + f"</main>{TODAY}</html>\n"
+    return head + "\n".join(part for part in parts if part) + f"{COST}</main>{TODAY}</html>\n"
 
 
 def _answer(said: Told) -> str:
