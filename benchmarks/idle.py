@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TypedDict
 
 import yaml
 
@@ -23,6 +24,13 @@ from benchmarks import results_file
 
 ROOT = Path(__file__).parent.parent
 SHARED = ("dags", "plugins", "pipeline", "inference_runtime", "dvc.yaml", ".mongod")
+
+
+class Row(TypedDict):
+    service: str
+    mb: float
+
+
 LIMITS = {"ready_seconds": 60, "memory_mb": 2000}
 # Enough for a first champion; how large the world is changes nothing of what is measured.
 SMALL = {"base": 80, "gold": 60, "challenges": 0}
@@ -38,11 +46,11 @@ def main(quick: bool) -> None:
     figures = {"ready_seconds": round(seconds, 1), "memory_mb": round(sum(row["mb"] for row in rows))}
     _print(rows, figures)
     if not quick:
-        results_file.write("idle", figures, rows)
+        results_file.write("idle", figures, [dict(row) for row in rows])
     print(json.dumps(figures))
 
 
-def _measured(home: Path, rest: float) -> tuple[list[dict[str, float | str]], float]:
+def _measured(home: Path, rest: float) -> tuple[list[Row], float]:
     began = time.monotonic()
     try:
         _pipeline(home, "up")
@@ -53,7 +61,7 @@ def _measured(home: Path, rest: float) -> tuple[list[dict[str, float | str]], fl
         _pipeline(home, "down")
 
 
-def _held(home: Path) -> list[dict[str, float | str]]:
+def _held(home: Path) -> list[Row]:
     code = "import json; from pipeline.services import memory; print(json.dumps(memory.held()))"
     said = subprocess.check_output([sys.executable, "-c", code], cwd=home, env=_environment(home))
     return [{"service": name, "mb": size / 1e6} for name, size in json.loads(said).items()]
@@ -88,7 +96,7 @@ def _environment(home: Path) -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(ours)} | {"PYTHONPATH": str(home)}
 
 
-def _print(rows: list[dict[str, float | str]], figures: dict[str, float]) -> None:
+def _print(rows: list[Row], figures: dict[str, float]) -> None:
     for row in rows:
         print(f"{row['service']:<24} {row['mb']:>7.0f} MB")
     for name, limit in LIMITS.items():
