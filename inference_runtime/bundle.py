@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from inference_runtime.band import Band
 from inference_runtime.errors import BundleError
 from inference_runtime.preprocess import Preprocess
 
@@ -59,6 +60,11 @@ class Bundle:
         return cast(Mapping[str, Any], self.manifest["calibration"])
 
     @property
+    def band(self) -> Band:
+        """Which of its answers want a second opinion."""
+        return Band.from_json(self.manifest.get("cascade"))
+
+    @property
     def lineage(self) -> Mapping[str, Any]:
         return cast(Mapping[str, Any], self.manifest["lineage"])
 
@@ -89,6 +95,7 @@ def seal(
     calibration: Mapping[str, Any],
     lineage: Mapping[str, Any],
     holdout: str | None,
+    cascade: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Makes a bundle of the files that lie in `folder` now; the same files and words give the same bytes."""
     body: dict[str, Any] = {
@@ -100,6 +107,7 @@ def seal(
         "lineage": dict(lineage),
         "holdout": holdout,
         "files": {name: _seal_of(folder / name) for name in _names(folder)},
+        **({"cascade": dict(cascade)} if cascade else {}),
     }
     _write(folder, body | {"id": _id(body), "version": None, "verdict": None})
     return load(folder)
@@ -113,7 +121,7 @@ def load(folder: Path) -> Bundle:
     _verify(folder, manifest["files"])
     _check_engines(folder, manifest)
     bundle = Bundle(folder=folder, id=manifest["id"], manifest=manifest)
-    _ = bundle.preprocess  # an unknown version is refused here, not at the first request
+    _ = bundle.preprocess, bundle.band  # what is unknown or wrong is refused here, not at the first request
     return bundle
 
 
@@ -147,6 +155,8 @@ def _check_shape(file: Path, manifest: Any) -> None:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else None
         raise BundleError(f"{file}: format {found!r} is not {FORMAT}; export the bundle again")
+    if not isinstance(manifest.get("cascade", {}), dict):
+        raise BundleError(f"{file}: cascade is of the wrong type; export the bundle again")
     for key, kind in SHAPE.items():
         if key not in manifest or not isinstance(manifest[key], kind):
             raise BundleError(f"{file}: {key} is missing or of the wrong type; export the bundle again")

@@ -4,12 +4,12 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from inference_runtime.asking import Given
 from inference_runtime.bundle import Bundle
-from inference_runtime.errors import Fixable, ImageError
+from inference_runtime.errors import ImageError
 from inference_runtime.exchange import Exchange
 from inference_runtime.metrics import Metrics
 from inference_runtime.predictor import Answer, Predictor, logit_of
@@ -27,26 +27,6 @@ Found = Given | ImageError
 
 class NoOpinion(Exception):
     """The second has none, or not in time."""
-
-
-@dataclass(frozen=True)
-class Band:
-    """Where the first answer is doubtful, and how much the second then weighs: the bundle says it."""
-
-    low: float
-    high: float
-    blend: float
-
-    @classmethod
-    def of(cls, bundle: Bundle) -> "Band":
-        said = bundle.manifest.get("cascade") or {}
-        found = [said.get(key, usual) for key, usual in (("low", 0.15), ("high", 0.85), ("blend", 0.5))]
-        if not all(isinstance(one, int | float) and 0 <= one <= 1 for one in found):
-            raise Fixable(f"{bundle.folder}: cascade: low, high and blend go from 0 to 1; export it again")
-        return cls(*found)
-
-    def doubts(self, p: float) -> bool:
-        return self.low <= p <= self.high
 
 
 class Cascade:
@@ -91,7 +71,7 @@ class Cascade:
             log.debug("cascade: %s", error)
             return one
         self._metrics.count("cascade_total", outcome="second")
-        p = one.answer.p + Band.of(one.bundle).blend * (second - one.answer.p)
+        p = one.answer.p + one.bundle.band.blend * (second - one.answer.p)
         return replace(one, answer=replace(one.answer, p=p, logit=logit_of(p)), stage="second")
 
 
@@ -106,4 +86,4 @@ def from_predictor(predictor: Predictor) -> Second:
 
 
 def _is_doubtful(one: Any) -> bool:
-    return isinstance(one, Given) and Band.of(one.bundle).doubts(one.answer.p)
+    return isinstance(one, Given) and one.bundle.band.doubts(one.answer.p)

@@ -50,8 +50,7 @@ class Endpoint:
         return {"Content-Type": "application/json", **bearer}
 
     def _body(self, data: bytes, bundle: Bundle) -> bytes:
-        said = bundle.manifest.get("cascade") or {}
-        question = said.get("question") or QUESTION.format(what=bundle.classes[1])
+        question = bundle.band.question or QUESTION.format(what=bundle.classes[1])
         picture = f"data:image/jpeg;base64,{pybase64.b64encode(data).decode()}"
         content = [
             {"type": "text", "text": question},

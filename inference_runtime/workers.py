@@ -20,7 +20,11 @@ class Full(Exception):
 
 
 class Workers(Generic[Job]):
-    """`work` gets one to TAKE jobs at a time, and answers them itself."""
+    """`work` gets one to TAKE jobs at a time, and answers them itself.
+
+    What is for later has threads of its own, one fewer than there are workers, which begin only while a
+    worker is idle: however long it takes, a job never waits for its thread.
+    """
 
     def __init__(self, work: Callable[[Sequence[Job]], None], threads: int, capacity: int) -> None:
         self._work = work
@@ -28,13 +32,12 @@ class Workers(Generic[Job]):
         self._waiting: list[Job] = []
         self._later: deque[tuple[Work, int]] = deque()
         self._later_bytes = 0
+        self._idle = self._workers = threads  # what is under way, for later or not, is not idle
         self._closed = False
-        self._gate = threading.Condition()
-        self._threads = [
-            threading.Thread(target=self._run, name=f"worker {n}", daemon=True) for n in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
+        lock = threading.Lock()
+        self._gate, self._rest = threading.Condition(lock), threading.Condition(lock)
+        self._threads = [self._started(f"worker {n}", self._take) for n in range(threads)]
+        self._threads += [self._started(f"later {n}", self._take_later) for n in range(max(1, threads - 1))]
 
     def offer(self, job: Job) -> None:
         with self._gate:
@@ -50,7 +53,7 @@ class Workers(Generic[Job]):
                 return False
             self._later.append((work, size))
             self._later_bytes += size
-            self._gate.notify()
+            self._rest.notify()
             return True
 
     def waiting(self) -> int:
@@ -61,26 +64,43 @@ class Workers(Generic[Job]):
         with self._gate:
             self._closed = True
             self._gate.notify_all()
+            self._rest.notify_all()
         for thread in self._threads:
             thread.join()
 
-    def _run(self) -> None:
-        while work := self._take():
+    def _started(self, name: str, take: Callable[[], Work | None]) -> threading.Thread:
+        thread = threading.Thread(target=self._run, args=(take,), name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _run(self, take: Callable[[], Work | None]) -> None:
+        while work := take():
             work()
+            with self._gate:
+                self._idle += 1
+                if self._later:
+                    self._rest.notify()
 
     def _take(self) -> Work | None:
         with self._gate:
-            self._gate.wait_for(lambda: self._waiting or self._later or self._closed)
+            self._gate.wait_for(lambda: self._waiting or self._closed)
             if not self._waiting:
-                return self._take_later()
+                return None
             # A fair share, so that no thread sits idle beside another's batch.
-            share = max(1, min(TAKE, len(self._waiting) // len(self._threads)))
+            share = max(1, min(TAKE, len(self._waiting) // self._workers))
             jobs, self._waiting = self._waiting[:share], self._waiting[share:]
+            self._idle -= 1
             return partial(self._work, jobs)
 
     def _take_later(self) -> Work | None:
-        if not self._later:
-            return None
-        work, size = self._later.popleft()
-        self._later_bytes -= size
-        return work
+        with self._gate:
+            self._rest.wait_for(self._may_take_later)
+            if not self._later:
+                return None
+            work, size = self._later.popleft()
+            self._later_bytes -= size
+            self._idle -= 1
+            return work
+
+    def _may_take_later(self) -> bool:
+        return self._closed or bool(self._later and not self._waiting and self._idle > 0)

@@ -32,15 +32,20 @@ def run(params: Export, backbone: Backbone, train: Path, assemble: Path, out: Pa
     (out / "NOTICE").write_text(model.backbone.notice)
     built = engines.build(model, backbone, table, params, out)
     # Sealed twice: once so that the real runtime can be asked, and again with what it answered.
-    sealed = _seal(out, built, model, backbone, assemble)
+    sealed = _seal(out, built, model, backbone, assemble, params)
     proved = proof.proved(sealed, built, model, table, params)
     _drop(built.keys() - proved.keys(), built, proved, out)
     (out / "summary.json").write_text(json.dumps(_summary(proved), indent=2) + "\n")
-    _seal(out, proved, model, backbone, assemble)
+    _seal(out, proved, model, backbone, assemble, params)
 
 
 def _seal(
-    out: Path, engines: "dict[str, Entry]", model: "Classifier", backbone: Backbone, assemble: Path
+    out: Path,
+    engines: "dict[str, Entry]",
+    model: "Classifier",
+    backbone: Backbone,
+    assemble: Path,
+    params: Export,
 ) -> Bundle:
     lineage = {
         "table": _digest((assemble / samples.FILE).read_bytes()),
@@ -56,6 +61,7 @@ def _seal(
         calibration={"temperature": model.temperature, "bias": model.offset},
         lineage=lineage,
         holdout=_holdout(samples.read(assemble)),
+        cascade=params.cascade.model_dump(),
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.params.section import Above, Count, Numbers, Positive, Section, Share
 
@@ -88,6 +88,18 @@ class Awq(Section):
     grid: Positive
 
 
+class Band(Section):
+    low: Share
+    high: Share
+    blend: Share
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Band":
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+
 class Export(Section):
     opset: Annotated[int, Field(ge=18, le=22)]
     also: Annotated[tuple[Literal["onnx-fp16", "onnx-int8", "torch", "tensorrt"], ...], Field(strict=False)]
@@ -98,3 +110,4 @@ class Export(Section):
     latency_runs: Positive
     tensorrt: TensorRt
     awq: Awq | None
+    cascade: Band

@@ -12,6 +12,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from inference_runtime import bundle
+from inference_runtime.band import Band
 from inference_runtime.errors import Fixable
 from inference_runtime.predictor import Predictor
 from pipeline import backbones, classifier, export, features, images, measured, params, samples
@@ -66,6 +67,7 @@ def test_a_bundle_is_whole_and_answers_as_trained(tiny: Backbone, assemble: Path
     assert sorted(sealed.manifest["files"]) == ["NOTICE", "head.safetensors", "model.onnx", "summary.json"]
     assert sealed.classes == ("clear", "roadwork")
     assert sealed.calibration == {"temperature": 1.3, "bias": -0.2}
+    assert sealed.band == Band(low=0.15, high=0.85, blend=0.5)
     assert "DINOv3 License" in (sealed.folder / "NOTICE").read_text()
     assert sealed.lineage["head"] == hashlib.sha256((train / classifier.FILE).read_bytes()).hexdigest()
     assert sealed.lineage["table"] == hashlib.sha256((assemble / samples.FILE).read_bytes()).hexdigest()

@@ -60,7 +60,10 @@ def make_bundle(tmp_path: Path) -> Callable[..., Bundle]:
     """Another gain makes another bundle."""
 
     def make(
-        name: str = "bundle", gain: float = 8.0, classes: tuple[str, str] = ("clear", "roadwork")
+        name: str = "bundle",
+        gain: float = 8.0,
+        classes: tuple[str, str] = ("clear", "roadwork"),
+        cascade: dict[str, Any] | None = None,
     ) -> Bundle:
         folder = tmp_path / name
         folder.mkdir()
@@ -73,6 +76,7 @@ def make_bundle(tmp_path: Path) -> Callable[..., Bundle]:
             calibration={"temperature": 1.0, "bias": 0.0},
             lineage={"table": "0" * 64},
             holdout=None,
+            cascade=cascade,
         )
 
     return make

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from inference_runtime import bundle as bundles
+from inference_runtime.band import Band
 from inference_runtime.bundle import Bundle
+from inference_runtime.errors import BundleError
 
 Make = Callable[..., Bundle]
 Picture = Callable[..., bytes]
@@ -129,3 +132,26 @@ def test_a_second_bundle_answers_too(
     data = make_picture(DOUBTFUL)
     wanted = (one.predict(data)[1]["p"] + other.predict(data)[1]["p"]) / 2
     assert server.predict(data)[1]["p"] == pytest.approx(wanted, abs=1e-6)
+
+
+def test_the_bundle_says_the_band_and_the_blend(make_bundle: Make) -> None:
+    usual, told = make_bundle("usual"), make_bundle("told", cascade={"low": 0.4, "high": 0.6, "blend": 0.25})
+    assert usual.band == Band(0.15, 0.85, 0.5)
+    assert bundles.load(told.folder).band == Band(0.4, 0.6, 0.25)
+    assert [told.band.doubts(p) for p in (0.39, 0.4, 0.6, 0.61)] == [False, True, True, False]
+    assert told.id != usual.id, "it changes what a bundle answers"
+    for n, wrong in enumerate(({"low": "a"}, {"high": 1.5}, {"blend": -0.1}, {"low": 0.9}, {"question": 7})):
+        with pytest.raises(BundleError, match=r"cascade.*export the bundle again"):
+            make_bundle(f"wrong {n}", cascade=wrong)
+
+
+def test_a_band_that_was_sealed_is_the_one_that_serves(
+    make_bundle: Make, make_picture: Picture, start: Callable[..., Any], model: Model
+) -> None:
+    told = make_bundle("told", cascade={"low": 0.3, "high": 0.55, "blend": 1.0, "question": "Cones?"})
+    alone, server = start(make_bundle("alone")), start(told, more=endpoint(model))
+    above, inside = make_picture(DOUBTFUL), make_picture(125)
+    assert server.predict(above)[1]["p"] == pytest.approx(alone.predict(above)[1]["p"], abs=1e-6)
+    said = server.predict(inside)[1]
+    assert (said["stage"], said["p"]) == ("second", pytest.approx(0.9, abs=1e-6))
+    assert [asked["messages"][0]["content"][0]["text"] for asked in model.asked] == ["Cones?"]
