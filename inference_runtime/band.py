@@ -29,7 +29,7 @@ class Band:
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any] | None) -> "Band":
-        """Of a manifest's `cascade`; what it does not say is as usual, and what else it says is the second's."""
+        """Of a manifest's `cascade`; what it does not say is as usual."""
         return cls(**{key: said[key] for key in (*NUMBERS, "question") if key in said}) if said else cls()
 
     def doubts(self, p: float) -> bool:

@@ -25,11 +25,21 @@ Body = bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
+class Clip:
+    """A video: the sha256 of its bytes, where among what is looked at its frames begin, and their seconds."""
+
+    name: str
+    first: int
+    at: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """`many` is the shape of the answer, for one picture in a list is still a list."""
 
     images: Sequence[bytes]
     many: bool = False
+    clips: Sequence[Clip] = ()
 
 
 def asked(head: Head, body: Body) -> Asked:
@@ -56,9 +66,12 @@ def _from_json(body: Body) -> Asked:
         return Asked([image])
     found = object_of(body)
     if "images" not in found:
-        return Asked([_decoded(found.get("image"), "image")])
-    if "image" in found or not isinstance(found["images"], list):
-        raise Refusal(HTTPStatus.BAD_REQUEST, "images: not a list of base64 strings, or beside image")
+        name = "video" if "video" in found and "image" not in found else "image"
+        return Asked([_decoded(found.get(name), name)])
+    if "image" in found or "video" in found or not isinstance(found["images"], list):
+        raise Refusal(
+            HTTPStatus.BAD_REQUEST, "images: not a list of base64 strings, or beside image or video"
+        )
     return _some([_decoded(text, f"images[{n}]") for n, text in enumerate(found["images"])], "images")
 
 

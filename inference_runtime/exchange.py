@@ -36,6 +36,11 @@ class Exchange:
         """From any thread; the first reply counts, and one that nobody waits for is nothing."""
         self._post(self, response)
 
+    def check(self) -> None:
+        """Raises when nobody waits any more."""
+        if self.abandoned:
+            raise late()
+
     def left(self) -> float:
         """Seconds until the deadline."""
         return self.deadline - time.monotonic()

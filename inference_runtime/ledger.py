@@ -66,7 +66,8 @@ class _Waiting:
     def __init__(self, entries: Sequence[Entry], then: Then) -> None:
         self.is_over = False
         self.until = time.monotonic() + JOURNAL_SECONDS
-        self._entries, self._then = entries, then
+        self._entries: Sequence[Entry] = entries
+        self._then: Then = then
         self._left = len(entries)
         self._lock = threading.Lock()
 
@@ -81,7 +82,11 @@ class _Waiting:
             if self.is_over:
                 return
             self.is_over = True
-        self._then([_id(entry) for entry in self._entries])
+            # An entry knows who waits for it: without these the two, and with them a whole request with its
+            # images, would keep each other until the collector looks, which under load is minutes.
+            entries, then = self._entries, self._then
+            self._entries, self._then = (), _done
+        then([_id(entry) for entry in entries])
 
     def _count_down(self, entry: Entry) -> None:
         with self._lock:
@@ -89,6 +94,10 @@ class _Waiting:
             is_last = self._left == 0
         if is_last:
             self.end()
+
+
+def _done(ids: Sequence[str | None]) -> None:
+    """What is called in place of what was called."""
 
 
 def _id(entry: Entry) -> str | None:

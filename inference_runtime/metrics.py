@@ -13,6 +13,7 @@ HELP = {
     "images_total": ("counter", "images answered, by role"),
     "errors_total": ("counter", "what went wrong, by kind"),
     "cache_total": ("counter", "questions to the answer cache, by outcome"),
+    "shared_cache_total": ("counter", "questions to the replicas' shared cache, by outcome"),
     "cascade_total": ("counter", "doubtful first answers, by what became of them"),
     "stage_seconds": ("histogram", "time spent, by stage"),
     "batch_size": ("histogram", "requests that a worker took at once"),

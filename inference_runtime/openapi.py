@@ -6,13 +6,14 @@ from typing import Any
 from inference_runtime.bodies import IMAGES
 from inference_runtime.exchange import LONGEST_MS
 
+SECONDS: Mapping[str, Any] = {"type": "number", "minimum": 0, "description": "from the start of the video"}
 TEXT: Mapping[str, Any] = {"type": "string"}
 REFUSAL = {
     "type": "object",
     "required": ["error"],
     "properties": {"error": {"type": "string", "description": "one line: what is wrong, and the remedy"}},
 }
-ANSWER = {
+ANSWER: dict[str, Any] = {
     "type": "object",
     "required": ["p", "label", "image", "bundle", "entry"],
     "properties": {
@@ -24,10 +25,30 @@ ANSWER = {
         "entry": {"type": ["string", "null"], "description": "journal entry, once it is durable"},
     },
 }
+FRAME = ANSWER | {
+    "required": ["at", *ANSWER["required"]],
+    "properties": {"at": SECONDS} | ANSWER["properties"],
+}
+CLIP = {
+    "type": "object",
+    "required": ["p", "label", "video", "bundle", "frames"],
+    "properties": {
+        "p": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1,
+            "description": "mean of the frames that were answered",
+        },
+        "label": TEXT,
+        "video": {"type": "string", "description": "sha256 of the video's bytes"},
+        "bundle": TEXT,
+        "frames": {"type": "array", "minItems": 1, "items": {"anyOf": [FRAME, REFUSAL]}},
+    },
+}
 MANY = {
     "type": "object",
     "required": ["answers"],
-    "properties": {"answers": {"type": "array", "items": {"anyOf": [ANSWER, REFUSAL]}}},
+    "properties": {"answers": {"type": "array", "items": {"anyOf": [ANSWER, CLIP, REFUSAL]}}},
 }
 ENCODED = {"type": "string", "contentEncoding": "base64"}
 ASKED = {
@@ -35,10 +56,16 @@ ASKED = {
         {"type": "object", "required": ["image"], "properties": {"image": ENCODED}},
         {
             "type": "object",
+            "required": ["video"],
+            "properties": {"video": ENCODED, "image": False, "images": False},
+        },
+        {
+            "type": "object",
             "required": ["images"],
             "properties": {
                 "images": {"type": "array", "minItems": 1, "maxItems": IMAGES, "items": ENCODED},
                 "image": False,
+                "video": False,
             },
         },
     ]
@@ -47,7 +74,8 @@ FORM = {"type": "object", "additionalProperties": {"type": "string", "contentMed
 REFUSED = {
     "400": "not the form it should have",
     "413": "too many bytes",
-    "422": "no picture that is accepted",
+    "415": "a video, and this server reads none",
+    "422": "no picture or video that is accepted",
     "429": "too much at once; Retry-After says when to come back",
     "500": "the server's fault",
     "504": "the deadline passed first",
@@ -73,13 +101,14 @@ def _predict() -> dict[str, Any]:
     milliseconds = {"type": "integer", "minimum": 1, "maximum": LONGEST_MS}
     refused = {status: {"description": why, "content": _json(REFUSAL)} for status, why in REFUSED.items()}
     return {
-        "summary": "the probability of each image",
+        "summary": "the probability of each image, and of each video by its keyframes",
         "parameters": [{"name": "X-Deadline-Ms", "in": "header", "required": False, "schema": milliseconds}],
         "requestBody": {
             "required": True,
-            "content": _json(ASKED) | {"image/*": {}, "multipart/form-data": {"schema": FORM}},
+            "content": _json(ASKED)
+            | {"image/*": {}, "video/mp4": {}, "multipart/form-data": {"schema": FORM}},
         },
-        "responses": {"200": {"description": "answered", "content": _json({"anyOf": [ANSWER, MANY]})}}
+        "responses": {"200": {"description": "answered", "content": _json({"anyOf": [ANSWER, CLIP, MANY]})}}
         | refused,
     }
 

@@ -67,7 +67,7 @@ class Public:
         bundle = self._service.roles.roster.serving.predictor.bundle
         sealed = (bundle.folder / "bundle.json").stat().st_mtime
         named = f'bundle_info{{bundle="{bundle.id}",version="{bundle.version or ""}"}}'
-        counts = self._service.ledger.counts() or {}
+        counts, shared = self._service.ledger.counts() or {}, self._service.shared
         gauges: dict[str, tuple[str, float]] = {
             named: ("the bundle that serves", 1),
             "model_age_seconds": (
@@ -77,6 +77,7 @@ class Public:
             "queue_depth": ("requests that wait for a worker", self._service.waiting()),
             "held_bytes": ("bodies in memory", self._traffic.held),
             "connections": ("open connections", len(self._traffic.connections)),
+            **({} if shared is None else {"shared_cache_up": ("whether Redis answers", shared.is_up)}),
             **{f"journal_{what}": (f"journal entries {what}", count) for what, count in counts.items()},
         }
         return Response(HTTPStatus.OK, self._service.metrics.text(gauges))

@@ -12,6 +12,7 @@ from inference_runtime import keeping
 if TYPE_CHECKING:
     from inference_runtime.cascade import Second
     from inference_runtime.server import Settings
+    from inference_runtime.shared_cache import Shared
 
 # mallopt(3): what is freed stays with the process up to this much, for the next picture needs the same again.
 MALLOC_TRIM, MALLOC_MMAP, MALLOC_ARENAS = -1, -3, -8
@@ -31,12 +32,18 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--deadline-ms", type=count, default=10_000, metavar="MS", help="per request (default: %(default)s)"
     )
     serve.add_argument("--cache", type=int, default=4096, metavar="N", help="answers remembered; 0: none")
+    serve.add_argument("--cache-url", metavar="URL",
+                       help="and in redis://..., for all replicas (default: RUNTIME_CACHE_URL)")  # fmt: skip
     second = serve.add_mutually_exclusive_group()
     second.add_argument(
         "--cascade-bundle", type=Path, metavar="DIR", help="what doubtful images are shown to"
     )
     second.add_argument("--cascade-url", metavar="URL", help="or an OpenAI-compatible endpoint, as .../v1")
     serve.add_argument("--cascade-model", default="default", metavar="NAME", help="of the endpoint")
+    serve.add_argument("--video-fps", type=float, default=1.0, metavar="N",
+                       help="keyframes of a video looked at per second (default: %(default)g)")  # fmt: skip
+    serve.add_argument("--video-seconds", type=float, default=60.0, metavar="N",
+                       help="longest video (default: %(default)g)")  # fmt: skip
     serve.add_argument("--admin-host", default="127.0.0.1", help="(default: %(default)s)")
     serve.add_argument("--admin-port", type=port, default=8073, help="(default: %(default)s)")
     keeping.add(serve)
@@ -50,15 +57,18 @@ def run(given: argparse.Namespace) -> int:
     from inference_runtime.probe import loaded
     from inference_runtime.server import Server
     from inference_runtime.service import Service
+    from inference_runtime.video import Sampling
 
     logging.basicConfig(level=logging.INFO, format="inference_runtime: %(message)s")
     threads = given.threads or _cpus()
     _keep_memory(threads)
     predictor = loaded(given.bundle)
-    second = _second(given)
+    second, shared = _second(given), _shared(given)
+    sampling = Sampling(given.video_fps, given.video_seconds)
     journal = None if given.no_journal else Journal(given.journal, keeping.of(given))
     try:
-        asyncio.run(Server(Service(predictor, journal, threads, second, given.cache), _settings(given)).run())
+        service = Service(predictor, journal, threads, second, given.cache, shared, sampling)
+        asyncio.run(Server(service, _settings(given)).run())
     finally:
         if journal:
             journal.close()
@@ -100,6 +110,14 @@ def _second(given: argparse.Namespace) -> "Second | None":
     if given.cascade_url:
         return Endpoint(given.cascade_url, given.cascade_model, os.environ.get("RUNTIME_CASCADE_KEY"))
     return None
+
+
+def _shared(given: argparse.Namespace) -> "Shared | None":
+    from inference_runtime.shared_cache import Shared
+
+    # An address may hold a password, and a command line is no place for one.
+    url = given.cache_url or os.environ.get("RUNTIME_CACHE_URL")
+    return Shared(url) if url else None
 
 
 def _cpus() -> int:

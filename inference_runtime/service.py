@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 
-from inference_runtime import asking, bodies, replies, unseen
+from inference_runtime import asking, bodies, replies, unseen, video
 from inference_runtime.asking import Given
 from inference_runtime.cache import Cache
 from inference_runtime.cascade import Cascade, Second
 from inference_runtime.door import answered
 from inference_runtime.errors import ImageError
-from inference_runtime.exchange import Exchange, late
+from inference_runtime.exchange import Exchange
 from inference_runtime.journal import Journal
 from inference_runtime.ledger import Ledger
 from inference_runtime.metrics import Metrics
 from inference_runtime.predictor import Predictor, name_of
 from inference_runtime.probe import loaded
 from inference_runtime.roles import Roles
+from inference_runtime.shared_cache import Layers, Shared
+from inference_runtime.video import Sampling
 from inference_runtime.wire import Refusal, Response, busy
 from inference_runtime.workers import Full, Workers
 
@@ -37,11 +39,15 @@ class Service:
         threads: int,
         second: Second | None = None,
         cached: int = 0,
+        shared: Shared | None = None,
+        sampling: Sampling | None = None,
     ) -> None:
         self.metrics = Metrics()
+        self.shared = shared
         self.roles = Roles(predictor, loaded)
         self.ledger = Ledger(journal)
-        self._cache = Cache(cached) if cached else None
+        self._cache = Layers(cached, shared, self.metrics) if shared else Cache(cached) if cached else None
+        self._sampling = sampling or Sampling()
         self._cascade = Cascade(second, self.metrics) if second else None
         self._workers: Workers[Exchange] = Workers(self._work, threads, CAPACITY)
 
@@ -71,28 +77,37 @@ class Service:
     def _answer(self, exchange: Exchange) -> Response | None:
         asked = bodies.asked(exchange.head, exchange.body)
         exchange.body = b""  # held once is enough
-        names = [name_of(data) for data in asked.images]
-        turn = self.roles.roster.turn(names[0])  # read once: a swap must not divide an answer
-        found: list[Found] = []
-        for data, name in zip(asked.images, names, strict=True):
-            if exchange.abandoned:
-                raise late()
-            within = exchange.left()
-            ask = partial(asking.given, turn, data, name, within, self.metrics, self._cache)
-            found.append(self._asked(ask))
-        if isinstance(found[0], ImageError) and not asked.many:
+        images: Sequence[bytes | ImageError] = asked.images
+        if any(map(video.is_video, asked.images)):
+            asked, images = video.unfolded(asked, self._sampling, exchange.check)
+        found = self._found(exchange, images)
+        if isinstance(found[0], ImageError) and not asked.many and not asked.clips:
             raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(found[0]))
         finish = partial(self._finish, exchange, asked)
         if self._cascade is None or not self._cascade.offer(exchange, found, finish):
             finish(found)
         return None
 
+    def _found(self, exchange: Exchange, images: Sequence[bytes | ImageError]) -> list[Found]:
+        roster, turn = self.roles.roster, None  # read once: a swap must not divide an answer
+        found: list[Found] = []
+        for data in images:
+            exchange.check()
+            if isinstance(data, ImageError):
+                found.append(self._failed(data))
+                continue
+            name = name_of(data)
+            turn = turn or roster.turn(name)
+            ask = partial(asking.given, turn, data, name, exchange.left(), self.metrics, self._cache)
+            found.append(self._asked(ask))
+        return found
+
     def _finish(self, exchange: Exchange, asked: bodies.Asked, found: Sequence[Found]) -> None:
         """The answers go out once their entries are durable."""
         ms = (time.monotonic() - exchange.came) * 1000
         request = f"{self.ledger.run}-{exchange.number}"
-        given = [(one, data) for one, data in zip(found, asked.images, strict=True) if isinstance(one, Given)]
-        entries = [self.ledger.keep(one.answer, data, ms, request, one.role) for one, data in given]
+        given = [one for one in found if isinstance(one, Given)]
+        entries = [self.ledger.keep(one.answer, one.data, ms, request, one.role) for one in given]
         staged = self._cascade is not None
         began = time.monotonic()
 
@@ -101,13 +116,13 @@ class Service:
             exchange.reply(replies.to(asked, found, ids, staged))
 
         self.ledger.when_kept(entries, reply)
-        for one, data in given:
+        for one in given:
             self.metrics.count("images_total", role=one.role)
-            self._answer_again(one, data, request)
+            self._answer_again(one, request)
 
-    def _answer_again(self, given: Given, data: bytes, request: str) -> None:
+    def _answer_again(self, given: Given, request: str) -> None:
         if given.unseen and not self._workers.later(
-            unseen.work(given, data, request, self.ledger), len(data)
+            unseen.work(given, request, self.ledger), len(given.data)
         ):
             given.unseen.comparison.dropped()
 
@@ -115,5 +130,8 @@ class Service:
         try:
             return ask()
         except ImageError as error:
-            self.metrics.count("errors_total", kind="image")
-            return error
+            return self._failed(error)
+
+    def _failed(self, error: ImageError) -> ImageError:
+        self.metrics.count("errors_total", kind="image")
+        return error

@@ -11,9 +11,9 @@ from inference_runtime.ledger import Ledger
 log = logging.getLogger("inference_runtime")
 
 
-def work(given: Given, data: bytes, request: str, ledger: Ledger) -> Callable[[], None]:
+def work(given: Given, request: str, ledger: Ledger) -> Callable[[], None]:
     """To be done when no request waits."""
-    unseen = given.unseen
+    unseen, data = given.unseen, given.data
     assert unseen is not None
 
     def answer_too() -> None:

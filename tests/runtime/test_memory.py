@@ -1,0 +1,69 @@
+"""What was answered is let go at once, without the collector of cycles, which under load comes late."""
+
+import gc
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_runtime.bundle import Bundle
+from inference_runtime.journal import Journal
+from inference_runtime.ledger import Ledger
+
+Make = Callable[..., Bundle]
+Picture = Callable[..., bytes]
+NO_COLLECTOR = "import gc; gc.disable()\n"
+PADDING = 4 << 20
+REQUESTS = 40
+
+
+def resident_mib(pid: int) -> float:
+    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line[:6] == "VmRSS:")
+    return int(line.split()[1]) / 1024
+
+
+class Image(bytearray):
+    """One that can be watched."""
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_an_entry_that_was_waited_for_holds_nothing(tmp_path: Path, is_late: bool) -> None:
+    journal = Journal(tmp_path / "journal")
+    ledger = Ledger(journal)
+    image, said = Image(), []
+    entry: Future[str] = Future()
+
+    def then(ids: Sequence[str | None], image: Image = image) -> None:
+        said.append((ids, len(image)))
+
+    watched = weakref.ref(image)
+    gc.disable()
+    try:
+        ledger.when_kept([entry], then)
+        del image, then
+        if is_late:
+            ledger.watch(float("inf"))
+        entry.set_result("7")
+        ledger.watch(float("inf"))
+        assert said == [([None if is_late else "7"], 0)] and watched() is None
+    finally:
+        gc.enable()
+        journal.close()
+
+
+@pytest.mark.parametrize("flags", [("--journal-sample", "1"), ("--journal-sample", "0")], ids=["kept", "not"])
+def test_large_requests_leave_nothing_behind(
+    flags: Sequence[str], make_bundle: Make, make_picture: Picture, start: Callable[..., Any]
+) -> None:
+    server = start(make_bundle(), prelude=NO_COLLECTOR, more=flags)
+    bodies = [make_picture(seed=seed) + bytes(PADDING) for seed in range(REQUESTS)]
+    for body in bodies[:8]:
+        assert server.predict(body)[0] == 200
+    before = resident_mib(server.process.pid)
+    for body in bodies:
+        assert server.predict(body)[0] == 200
+    grown = resident_mib(server.process.pid) - before
+    assert grown < REQUESTS * PADDING / (1 << 20) / 4, f"{grown:.0f} MiB"
