@@ -21,7 +21,9 @@ ALLOWED = {"numpy", "onnxruntime", "PIL", "pybase64", "inference_runtime"}
 EXTRAS = {
     "engines/plan.py": {"tensorrt"},
     "ship/bucket.py": {"boto3", "botocore"},
+    "shared_cache.py": {"redis"},
     "signature.py": {"cryptography"},
+    "video.py": {"av"},
     "miner/chain.py": {"bittensor"},
 }
 # Nothing loads these but the command that needs them; they can not even be imported without their SDK.
