@@ -47,7 +47,7 @@ def asked(head: Head, body: Body) -> Asked:
         return _some(list(_parts(bytes(body), (form[1] or form[2]).encode("latin-1"))), "form")
     # No picture starts with a brace, so the body says by itself what it is; clients often do not.
     if not body[:64].lstrip().startswith(b"{"):
-        return Asked([bytes(body)])
+        return Asked([bytes(body)])  # no copy of what is bytes already
     return _from_json(body)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from enum import Enum, auto
 from http import HTTPStatus
+from io import BytesIO
 
 from inference_runtime import door, wire
 from inference_runtime.door import Door, answered
@@ -35,6 +36,7 @@ class Connection(asyncio.BufferedProtocol):
         self._held = 0
         self._lingered = 0
         self._room = memoryview(b"")
+        self._body = BytesIO()
 
     @property
     def is_idle(self) -> bool:
@@ -131,13 +133,14 @@ class Connection(asyncio.BufferedProtocol):
         except Refusal as refusal:
             if head.length:
                 raise
-            self._text, self._body = rest, bytearray()
+            self._text, self._body = rest, BytesIO()
             self._begin(refusal)
             return
         self._text = rest[head.length :]
-        self._body = bytearray(head.length)
-        self._body[: len(rest)] = rest[: head.length]
-        self._room = memoryview(self._body)[len(rest) :]
+        self._body = BytesIO(bytes(head.length))
+        whole = self._body.getbuffer()
+        whole[: len(rest)] = rest[: head.length]
+        self._room = whole[len(rest) :]
         if self._room:
             self._await_body()
         else:
@@ -155,8 +158,9 @@ class Connection(asyncio.BufferedProtocol):
     def _begin(self, refusal: Refusal | None = None) -> None:
         self._state, self._since = State.ANSWER, time.monotonic()
         self._room = memoryview(b"")
-        exchange = Exchange(self._head, self._body, self._patience, self._post)
-        self._exchange, self._body = exchange, bytearray()
+        # The very bytes that were received into, which need no copy to be a picture's.
+        exchange = Exchange(self._head, self._body.getvalue(), self._patience, self._post)
+        self._exchange, self._body = exchange, BytesIO()
         response = refusal.response if refusal else answered(lambda: self._route(exchange))
         if response:
             self.answer(exchange, response)
@@ -185,6 +189,6 @@ class Connection(asyncio.BufferedProtocol):
         self._write(refusal.response, keep=False)
         self._end_exchange()
         self._state, self._since, self._lingered = State.LINGER, time.monotonic(), 0
-        self._text, self._body, self._room = b"", bytearray(), memoryview(b"")
+        self._text, self._body, self._room = b"", BytesIO(), memoryview(b"")
         if self._transport.can_write_eof():
             self._transport.write_eof()

@@ -20,7 +20,7 @@ class Exchange:
     def __init__(
         self,
         head: Head,
-        body: bytes | bytearray,
+        body: bytes,
         patience: float,
         post: Callable[["Exchange", Response], None],
     ) -> None:

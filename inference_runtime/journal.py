@@ -5,7 +5,6 @@
 """
 
 import contextlib
-import hashlib
 import logging
 import threading
 import time
@@ -14,17 +13,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from inference_runtime import images
-from inference_runtime.entries import (
-    REDACTED,
-    SHED,
-    STORED,
-    WITHHELD,
-    Broken,
-    Entry,
-    read,
-    segments,
-)
+from inference_runtime.album import Album, Kept
+from inference_runtime.entries import Broken, Entry, read, segments
 from inference_runtime.errors import Fixable
 from inference_runtime.keeping import Keeping
 from inference_runtime.predictor import Answer
@@ -36,7 +26,8 @@ __all__ = ["Broken", "Entry", "Journal", "read", "segments"]
 WAITING_BYTES = 64 << 20
 WAITING_ANSWERS = 50_000
 OLD_SECONDS = 600
-NOTICE_SECONDS = 60.0
+# A group shares its syncs; a larger one holds as many files open, and its first waits for its last.
+GROUP = 64
 
 log = logging.getLogger("inference_runtime")
 
@@ -58,24 +49,26 @@ class Journal:
     def __init__(self, folder: Path, keeping: Keeping | None = None) -> None:
         self.written = 0
         self.shed = 0
-        self.images_shed = 0
         self.left_out = 0  # by sampling
         self._folder = folder
         self._keeping = keeping or Keeping()
-        self._redact = self._keeping.redaction()
         self._segment: Segment | None = None
         self._lines = 0
         self._ends = 0.0
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
-        self._noticed = -NOTICE_SECONDS
         self._closed = False
         self._gate = threading.Condition()
         _set_up(folder)
+        self._album = Album(folder, self._keeping)
         days = self._keeping.keep_days
         self._forgetting = None if days is None else Forgetting(folder, days)
         self._writer = threading.Thread(target=self._write_on, name="journal", daemon=True)
         self._writer.start()
+
+    @property
+    def images_shed(self) -> int:
+        return self._album.shed
 
     def append(self, answer: Answer, data: bytes, ms: float, request: str = "", role: str = "serve") -> str:
         """The entry's id, once it is durable, and its image too if that is kept; OSError when it can not be.
@@ -113,6 +106,7 @@ class Journal:
             self._closed = True
             self._gate.notify()
         self._writer.join()
+        self._album.close()
         if self._forgetting:
             self._forgetting.close()
 
@@ -122,8 +116,7 @@ class Journal:
     def _write_on(self) -> None:
         while self._wait():
             self._end_old_segment()
-            if batch := self._take():
-                self._commit(batch)
+            self._commit(self._take())
         with contextlib.suppress(OSError):  # what can not be closed now, the next start closes
             self._end_segment()
 
@@ -136,12 +129,14 @@ class Journal:
 
     def _take(self) -> list[_Waiting]:
         with self._gate:
-            batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+            batch, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+            self._waiting_bytes -= sum(len(waiting.data or b"") for waiting in batch)
             return batch
 
     def _commit(self, batch: list[_Waiting]) -> None:
-        is_full = self._keeping.is_disk_full(self._folder)
-        kept = [self._keep_image(waiting, is_full) for waiting in batch]
+        if not batch:
+            return
+        kept = self._album.keep([(waiting.answer.image, waiting.data) for waiting in batch])
         try:
             ids = self._write_lines(batch, kept)
         except OSError as error:
@@ -151,46 +146,7 @@ class Journal:
         for waiting, id in zip(batch, ids, strict=True):
             waiting.done.set_result(id)
 
-    def _keep_image(self, waiting: _Waiting, is_full: bool) -> tuple[str, str]:
-        """The name of the image, and what became of it."""
-        name = waiting.answer.image
-        if waiting.data is None:
-            return self._without_image(name, "the disk is too slow")
-        data = self._redacted(waiting.data)
-        if data is None:
-            return name, WITHHELD
-        if is_full and not images.place(self._folder / "images", name).exists():
-            return self._without_image(name, "the disk is nearly full")
-        kept = STORED
-        if data != waiting.data:
-            name, kept = hashlib.sha256(data).hexdigest(), REDACTED
-        try:
-            images.put(self._folder / "images", self._folder / "drafts", name, data)
-        except OSError as error:
-            return self._without_image(waiting.answer.image, error.strerror or str(error))
-        return name, kept
-
-    def _redacted(self, data: bytes) -> bytes | None:
-        if self._redact is None:
-            return data
-        try:
-            found = self._redact(data)
-            if found is None or isinstance(found, bytes):
-                return found
-            raise TypeError(f"{type(found).__name__} is neither bytes nor None")
-        except Exception:  # somebody else's code: what it fails on is not kept, and the journal goes on
-            log.exception("journal: the redaction failed, so that image is not kept")
-            return None
-
-    def _without_image(self, name: str, reason: str) -> tuple[str, str]:
-        self.images_shed += 1
-        if time.monotonic() - self._noticed >= NOTICE_SECONDS:
-            self._noticed = time.monotonic()
-            said = "journal: %s: images are left out, answers are kept; %d so far, free its disk"
-            log.warning(said, reason, self.images_shed)
-        return name, SHED
-
-    def _write_lines(self, batch: list[_Waiting], kept: list[tuple[str, str]]) -> list[str]:
+    def _write_lines(self, batch: list[_Waiting], kept: list[Kept]) -> list[str]:
         if self._segment is None or self._segment.bytes >= self._keeping.segment_bytes:
             self._end_segment()
             self._segment, self._lines = Segment(self._folder / "segments", self._folder / "drafts"), 0
@@ -199,7 +155,7 @@ class Journal:
         self._segment.write(b"".join(line_of(asdict(entry)) for entry in entries))
         return [entry.id for entry in entries]
 
-    def _entry(self, segment: Segment, waiting: _Waiting, kept: tuple[str, str]) -> Entry:
+    def _entry(self, segment: Segment, waiting: _Waiting, kept: Kept) -> Entry:
         # Counted also when the write fails: a number that was once visible never names another entry.
         self._lines += 1
         answer = waiting.answer

@@ -43,6 +43,9 @@ class Ledger:
 
     def when_kept(self, entries: Sequence[Entry], then: Then) -> None:
         """`then` gets the id of each entry, None for one that was shed or takes too long."""
+        if all(entry.done() for entry in entries):  # nothing is kept, or it was quick
+            then([_id(entry) for entry in entries])
+            return
         waiting = _Waiting(entries, then)
         self._waiting.append(waiting)
         waiting.begin()

@@ -84,7 +84,7 @@ class Predictor:
         try:
             return self.answer(self.prepare(data, name_of(data)))
         except ImageError as error:
-            return error
+            return ImageError(str(error))  # without a traceback, that would hold the caller and its images
 
 
 def name_of(data: bytes) -> str:

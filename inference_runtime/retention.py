@@ -31,7 +31,7 @@ def forget_images(folder: Path, keep_days: float) -> None:
     found = [file for file in (folder / "images").rglob("*.jpg") if is_before(file, old)]
     named = {images.place(folder / "images", name) for name in _named(entries.segments(folder))}
     for file in set(found) - named:
-        # Once more, since the reading took a while: `images.put` touches what it finds already there.
+        # Once more, since the reading took a while: `images.Writer` touches what it finds already there.
         if is_before(file, old):
             file.unlink(missing_ok=True)
 

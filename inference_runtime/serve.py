@@ -1,22 +1,17 @@
 """`python -m inference_runtime serve`: answer HTTP requests and journal every answer."""
 
 import argparse
-import ctypes
 import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference_runtime import keeping
+from inference_runtime import keeping, memory
 
 if TYPE_CHECKING:
     from inference_runtime.cascade import Second
     from inference_runtime.server import Settings
     from inference_runtime.shared_cache import Shared
-
-# mallopt(3): what is freed stays with the process up to this much, for the next picture needs the same again.
-MALLOC_TRIM, MALLOC_MMAP, MALLOC_ARENAS = -1, -3, -8
-KEPT_BYTES = 64 << 20
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -61,7 +56,7 @@ def run(given: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.INFO, format="inference_runtime: %(message)s")
     threads = given.threads or _cpus()
-    _keep_memory(threads)
+    memory.keep(threads)
     predictor = loaded(given.bundle)
     second, shared = _second(given), _shared(given)
     sampling = Sampling(given.video_fps, given.video_seconds)
@@ -123,12 +118,3 @@ def _shared(given: argparse.Namespace) -> "Shared | None":
 def _cpus() -> int:
     # The machine may have more than this process may use; only Linux can say.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _keep_memory(threads: int) -> None:
-    """Only glibc has this dial; elsewhere memory is given back and asked for again."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:
-        mallopt(MALLOC_TRIM, KEPT_BYTES)
-        mallopt(MALLOC_MMAP, KEPT_BYTES)
-        mallopt(MALLOC_ARENAS, threads + 1)

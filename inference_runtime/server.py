@@ -5,7 +5,7 @@ import logging
 import signal
 from dataclasses import dataclass
 
-from inference_runtime import admin, public
+from inference_runtime import admin, memory, public
 from inference_runtime.connection import Connection
 from inference_runtime.door import Door
 from inference_runtime.errors import Fixable
@@ -44,10 +44,11 @@ class Server:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        traffic = Traffic(loop, self._settings.held_bytes, self._service.ledger.watch, self._service.metrics)
+        traffic = Traffic(loop, self._settings.held_bytes, self._service.watch, self._service.metrics)
         listeners = [await _listening(door, traffic) for door in self._doors(traffic)]
         where = " and admin on ".join(_url(one) for one in listeners)
         log.info("serving %s on %s", self._service.roles.roster.serving.id, where)
+        memory.settle()
         await stop.wait()
         await self._drain(traffic, listeners)
 

@@ -15,6 +15,7 @@ from inference_runtime.errors import ImageError
 from inference_runtime.exchange import Exchange
 from inference_runtime.journal import Journal
 from inference_runtime.ledger import Ledger
+from inference_runtime.memory import Memory
 from inference_runtime.metrics import Metrics
 from inference_runtime.predictor import Predictor, name_of
 from inference_runtime.probe import loaded
@@ -46,6 +47,7 @@ class Service:
         self.shared = shared
         self.roles = Roles(predictor, loaded)
         self.ledger = Ledger(journal)
+        self._memory = Memory()
         self._cache = Layers(cached, shared, self.metrics) if shared else Cache(cached) if cached else None
         self._sampling = sampling or Sampling()
         self._cascade = Cascade(second, self.metrics) if second else None
@@ -57,6 +59,11 @@ class Service:
             self._workers.offer(exchange)
         except Full:
             raise busy("queue: full") from None
+
+    def watch(self, now: float) -> None:
+        """Called by the clock."""
+        self.ledger.watch(now)
+        self._memory.watch(now)
 
     def waiting(self) -> int:
         return self._workers.waiting()
@@ -130,7 +137,8 @@ class Service:
         try:
             return ask()
         except ImageError as error:
-            return self._failed(error)
+            # A new one: the traceback of this holds the frames, which hold the request, which will hold it.
+            return self._failed(ImageError(str(error)))
 
     def _failed(self, error: ImageError) -> ImageError:
         self.metrics.count("errors_total", kind="image")

@@ -53,7 +53,7 @@ def unfolded(
         try:
             stills = list(_stills(one, sampling, check))
         except ImageError as error:
-            images.append(error)
+            images.append(ImageError(str(error)))  # without its traceback, that holds this list
             continue
         clips.append(Clip(name_of(one), len(images), tuple(at for at, _ in stills)))
         images += [data for _, data in stills]

@@ -410,7 +410,9 @@ def test_an_old_image_that_is_asked_about_again_stays(tmp_path: Path) -> None:
     (tmp_path / "segments" / segments(tmp_path)[0].name).unlink()
     for file in (tmp_path / "images").rglob("*.jpg"):
         os.utime(file, (0, 0))
-    images.put(tmp_path / "images", tmp_path / "drafts", answer_for(b"1").image, b"1")
+    writer = images.Writer(tmp_path / "images", tmp_path / "drafts")
+    assert writer.put({answer_for(b"1").image: b"1"}) == {}
+    writer.close()
     forget_images(tmp_path, keep_days=0.001)
     assert [file.stem for file in (tmp_path / "images").rglob("*.jpg")] == [answer_for(b"1").image]
 

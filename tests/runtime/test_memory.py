@@ -54,16 +54,19 @@ def test_an_entry_that_was_waited_for_holds_nothing(tmp_path: Path, is_late: boo
         journal.close()
 
 
-@pytest.mark.parametrize("flags", [("--journal-sample", "1"), ("--journal-sample", "0")], ids=["kept", "not"])
+@pytest.mark.parametrize(
+    ("sample", "status"), [("1", 200), ("0", 200), ("1", 422)], ids=["kept", "not kept", "broken"]
+)
 def test_large_requests_leave_nothing_behind(
-    flags: Sequence[str], make_bundle: Make, make_picture: Picture, start: Callable[..., Any]
+    sample: str, status: int, make_bundle: Make, make_picture: Picture, start: Callable[..., Any]
 ) -> None:
-    server = start(make_bundle(), prelude=NO_COLLECTOR, more=flags)
-    bodies = [make_picture(seed=seed) + bytes(PADDING) for seed in range(REQUESTS)]
+    server = start(make_bundle(), prelude=NO_COLLECTOR, more=["--journal-sample", sample])
+    begin = b"" if status == 200 else b"broken"
+    bodies = [begin + make_picture(seed=seed) + bytes(PADDING) for seed in range(REQUESTS)]
     for body in bodies[:8]:
-        assert server.predict(body)[0] == 200
+        assert server.predict(body)[0] == status
     before = resident_mib(server.process.pid)
     for body in bodies:
-        assert server.predict(body)[0] == 200
+        assert server.predict(body)[0] == status
     grown = resident_mib(server.process.pid) - before
     assert grown < REQUESTS * PADDING / (1 << 20) / 4, f"{grown:.0f} MiB"
