@@ -75,7 +75,7 @@ class Writer:
         return _Draft(sha, handle, draft, place(self._images, sha))
 
     def _synced(self, shas: list[str]) -> dict[str, OSError]:
-        """The names, once for each folder; also of what was there, which another may have put there just now."""
+        """The names, once for each folder; of what was there too, which another may have put there just now."""
         failed: dict[str, OSError] = {}
         for folder in {place(self._images, sha).parent for sha in shas}:
             try:
