@@ -43,9 +43,9 @@ class Writer:
                     drafts.append(self._drafted(sha, data))
             except OSError as error:
                 failed[sha] = error
-        for draft, error in zip(drafts, self._syncing.map(_settled, drafts), strict=True):
-            if error:
-                failed[draft.sha] = error
+        for draft, reason in zip(drafts, self._syncing.map(_settled, drafts), strict=True):
+            if reason:
+                failed[draft.sha] = reason
         return failed | self._synced([sha for sha in group if sha not in failed])
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class Writer:
         return _Draft(sha, handle, draft, place(self._images, sha))
 
     def _synced(self, shas: list[str]) -> dict[str, OSError]:
-        """The names, once for each folder; of what was there too, which another may have put there just now."""
+        """The names, once for each folder; also of what was there, for another may have put it just now."""
         failed: dict[str, OSError] = {}
         for folder in {place(self._images, sha).parent for sha in shas}:
             try:
