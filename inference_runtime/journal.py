@@ -58,6 +58,8 @@ class Journal:
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
         self._closed = False
+        self._nothing: Future[str] = Future()  # one for all that is left out
+        self._nothing.set_result("")
         self._gate = threading.Condition()
         _set_up(folder)
         self._album = Album(folder, self._keeping)
@@ -81,12 +83,11 @@ class Journal:
         self, answer: Answer, data: bytes, ms: float, request: str = "", role: str = "serve"
     ) -> Future[str]:
         """`append` that does not wait; a disk far behind costs images first, and answers only then."""
-        done: Future[str] = Future()
-        done.set_running_or_notify_cancel()  # a caller that gives up must not undo the writing
         if not self._keeping.samples(answer.image):
             self.left_out += 1
-            done.set_result("")
-            return done
+            return self._nothing
+        done: Future[str] = Future()
+        done.set_running_or_notify_cancel()  # a caller that gives up must not undo the writing
         with self._gate:
             if self._closed:
                 raise RuntimeError("the journal is closed")
