@@ -27,6 +27,10 @@ PULLED: dict[str, Any] = {
     "tags": pl.List(pl.String),
 }
 SAID: dict[str, Any] = {key: PULLED[key] for key in ("image", "label", "labeler", "labelled_at")}
+# What somebody said, and by which way it came: csv, label-studio, fiftyone, set.
+WORDS = SAID | {"via": pl.String}
+# Words that contradict each other, what came of them (null = a tie, so nothing) and by which rule.
+CONFLICTS = WORDS | {"resolved": pl.Int8, "rule": pl.String}
 TAGGED: dict[str, Any] = {key: PULLED[key] for key in ("image", "tags")}
 MINED = PULLED | {"reason": pl.String, "score": pl.Float64, "probability": pl.Float64}
 # Where a painted picture came from, complete: the case, how it was asked for, who painted it, at what cost.

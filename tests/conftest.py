@@ -8,7 +8,15 @@ import pytest
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, with the content-addressed pictures inside it."""
-    for name in ("UNTIL", "IMAGES", "FEATURES", "PAINTINGS", "FIFTYONE_DATABASE_URI", "RETRAIN_HOME"):
+    for name in (
+        "UNTIL",
+        "IMAGES",
+        "FEATURES",
+        "PAINTINGS",
+        "PULLED",
+        "FIFTYONE_DATABASE_URI",
+        "RETRAIN_HOME",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -34,6 +34,9 @@ class Pull(Section):
     base: str
     gold: str
     max_broken: Share
+    connections: Positive
+    late_days: Positive
+    trust: dict[str, Count]
 
 
 class Mine(Section):

@@ -1,87 +1,100 @@
 """What the runtime answered, each entry once, with the picture it was asked about."""
 
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from functools import partial
 
 import polars as pl
 
-from inference_runtime import journal
-from inference_runtime.errors import ImageError
-from pipeline import images, samples, store
+from inference_runtime.segment import OPEN
+from pipeline import samples, store
+from pipeline.params import Pull
 from pipeline.progress import Progress
+from pipeline.pull import ledger, pictures
+from pipeline.pull.at_once import each
 from pipeline.pull.quarantine import Quarantine
+from pipeline.pull.segments import ENTRIES, Reading, reading
 
 AS_SENT = "native"  # the validator has cropped already; nothing may be cut again
+BATCH = 64 << 20  # bytes of segments that become one haul: what a kill can cost
 
-PREDICTIONS: dict[str, Any] = {
-    "id": pl.String,
-    "at": samples.MOMENT,
-    "image": pl.String,
-    "p": pl.Float64,
-    "bundle": pl.String,
-    "width": pl.Int32,
-    "height": pl.Int32,
-    "ms": pl.Float64,
-    "request": pl.String,
-    "role": pl.String,
+PREDICTIONS = {
+    key: ENTRIES[key]
+    for key in ("id", "at", "image", "p", "bundle", "width", "height", "ms", "request", "role")
 }
 
 
-def read(address: str, until: datetime, quarantine: Quarantine) -> pl.DataFrame:
-    shelf = store.at(address, "pull.journal")
-    entries, places = _entries(shelf, until, quarantine)
-    bad = set(_broken_images(shelf, entries.values(), places, quarantine))
-    rows = [_row(entry) for entry in entries.values() if entry.image not in bad and _is_home(entry)]
-    return samples.frame(rows, PREDICTIONS)
+def read(params: Pull, until: datetime, quarantine: Quarantine, known: Collection[str]) -> pl.DataFrame:
+    """Every answer up to then whose picture is home; `known` are pictures that came by another way."""
+    shelf = store.at(params.journal, "pull.journal", params.connections)
+    with ledger.opened(params.journal) as book:
+        entries, broken = _brought(shelf, book, params, until)
+    entries = entries.filter(pl.col("at") <= until)
+    quarantine.take(broken.filter(_spoken_of(until)))
+    wanted = pictures.missing(entries.filter("pictured")["image"].unique())
+    absent = pictures.fetch(shelf, wanted, params.connections)
+    quarantine.take(_places(entries, absent))
+    return samples.conform(_whole(entries, absent, known), PREDICTIONS)
 
 
-def _entries(
-    shelf: store.Store, until: datetime, quarantine: Quarantine
-) -> tuple[dict[str, journal.Entry], dict[str, tuple[str, int]]]:
-    """Entries by id, and for each image the file and line that first spoke of it."""
-    entries: dict[str, journal.Entry] = {}
-    places: dict[str, tuple[str, int]] = {}
-    for name in shelf.names("segments"):
-        for line, entry in enumerate(journal.read(shelf.local(name)), 1):
-            if isinstance(entry, journal.Broken):
-                quarantine.add(name, entry.line, None, entry.reason)
-            elif datetime.fromisoformat(entry.at) <= until:
-                entries[entry.id] = entry
-                places.setdefault(entry.image, (name, line))
-    return entries, places
+def _brought(
+    shelf: store.Store, book: ledger.Ledger, params: Pull, until: datetime
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """All entries and all broken lines, the old ones from the ledger."""
+    since = book.since(until, params.late_days)
+    listed = list(shelf.objects("segments", since))
+    closed = [one for one in listed if not one.name.endswith(OPEN)]
+    read_one = partial(reading, shelf, into=book.incoming)
+    new = book.unread(closed)
+    readings = Progress(each(read_one, new, params.connections), "pull: segments", total=len(new))
+    for batch in _batches(readings):
+        book.add(batch)
+    if not since:
+        book.all_listed(until)
+    # What is still being written is read as far as it is, and again when it is closed.
+    growing = [read_one(one) for one in listed if one.name.endswith(OPEN)]
+    entries = [book.entries(), *(one.entries for one in growing)]
+    return ledger.once(pl.concat(entries)), pl.concat([book.broken(), *(one.broken for one in growing)])
 
 
-def _broken_images(
-    shelf: store.Store,
-    entries: Iterable[journal.Entry],
-    places: dict[str, tuple[str, int]],
-    quarantine: Quarantine,
-) -> Iterable[str]:
-    new = sorted({one.image for one in entries if one.has_image and not images.path(one.image).exists()})
-    for image in Progress(new, "pull: new pictures"):
-        try:
-            _bring_home(shelf, image)
-        except (ImageError, FileNotFoundError) as error:
-            quarantine.add(*places[image], image, f"images/{image[:2]}/{image}.jpg: {error}")
-            yield image
+def _batches(readings: Iterable[Reading]) -> Iterator[list[Reading]]:
+    batch: list[Reading] = []
+    for one in readings:
+        batch.append(one)
+        if sum(done.segment.size for done in batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
-def _bring_home(shelf: store.Store, image: str) -> None:
-    data = shelf.local(f"images/{image[:2]}/{image}.jpg").read_bytes()
-    if images.name(data) != image:
-        raise ImageError("its bytes do not match its name")
-    images.admit(data)
+def _spoken_of(until: datetime) -> pl.Expr:
+    """A broken line has no time; it belongs to the nights after its segment was begun."""
+    later = pl.lit(f"{until:{ledger.STAMP}}")
+    return ~pl.col("file").str.contains(r"/\d{8}T\d{6}Z-") | (
+        pl.col("file").str.extract(r"/(\d{8}T\d{6}Z)-") <= later
+    )
 
 
-def _is_home(entry: journal.Entry) -> bool:
+def _places(entries: pl.DataFrame, absent: dict[str, str]) -> pl.DataFrame:
+    """For each picture that could not come, the line that first spoke of it."""
+    reasons = pl.DataFrame(
+        {"image": list(absent), "reason": list(absent.values())},
+        schema_overrides={"image": pl.String, "reason": pl.String},
+    )
+    spoken = entries.filter("pictured").join(reasons, on="image").sort("segment", "line")
+    return spoken.unique("image", keep="first", maintain_order=True).select(
+        "line", "image", "reason", file="segment"
+    )
+
+
+def _whole(entries: pl.DataFrame, absent: dict[str, str], known: Collection[str]) -> pl.DataFrame:
     # An answer whose image was left out on purpose teaches nothing, unless the image came by another way.
-    return entry.has_image or images.path(entry.image).exists()
-
-
-def _row(entry: journal.Entry) -> dict[str, Any]:
-    return asdict(entry) | {"at": datetime.fromisoformat(entry.at)}
+    gone = pl.Series(list(absent), dtype=pl.String)
+    pictured = entries.filter(pl.col("pictured") & ~pl.col("image").is_in(gone.implode()))
+    home = pl.concat([pictured["image"].unique(), pl.Series("image", list(known), dtype=pl.String)])
+    others = entries.filter(~pl.col("pictured") & pl.col("image").is_in(home.implode()))
+    return pl.concat([pictured, others])
 
 
 def merge(known: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:

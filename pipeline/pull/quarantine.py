@@ -31,6 +31,10 @@ class Quarantine:
         if len(self.rows) <= SPOKEN:
             say(f"quarantined: {file}, line {line}: {reason}; mend it and pull again, or leave it out")
 
+    def take(self, table: pl.DataFrame) -> None:
+        for row in table.select(list(SCHEMA)).iter_rows():
+            self.add(*row)
+
     def check(self, most: float, total: int) -> None:
         share = len(self.rows) / total if total else 0.0
         if share > most:

@@ -1,31 +1,60 @@
 """Runs pieces of the pipeline in forked children of a process that has imported everything and used nothing.
 
 So imports are no part of a child's time, a kill lands in the work, and no thread pool is forked half alive.
-One JSON line in, {"folder", "do", "kill_after"}; one JSON line out, {"code", "seconds"}. `do` is Python.
+As a program, which a test starts through `Forks`, it imports what its arguments name; then one JSON line in,
+{"folder", "do", "kill_after"}, and one out, {"code", "seconds"}. `do` is Python.
 """
 
+import importlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import traceback
+from pathlib import Path
+from typing import Any
 
-IMPORTED = (
-    *("cv2", "matplotlib.pyplot", "onnx", "onnxruntime", "onnxscript", "polars", "pytorch_lightning"),
-    *("scipy.stats", "torch", "transformers"),
-)
+ROOMS = ("IMAGES", "FEATURES", "PAINTINGS", "PULLED")  # each house has its own
+
+
+class Forks:
+    """The test's end: runs pieces one after the other, and kills them when it is told to."""
+
+    def __init__(self, *imported: str) -> None:
+        environment = {name: value for name, value in os.environ.items() if name not in ROOMS}
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, *imported],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**environment, "UNTIL": "2100-01-01T00:00:00Z"},
+            text=True,
+        )
+        assert self._heard() == {"ready": True}
+
+    def run(self, folder: Path, do: str, kill_after: float | None = None) -> float:
+        """How long it took, which for a killed one is until the kill."""
+        assert self.process.stdin
+        asked = {"folder": str(folder), "do": do, "kill_after": kill_after}
+        print(json.dumps(asked), file=self.process.stdin, flush=True)
+        heard = self._heard()
+        code = heard["code"]
+        assert code == 0 or (kill_after is not None and code == -9), f"{do} ended with {code}"
+        return float(heard["seconds"])
+
+    def stop(self) -> None:
+        self.process.communicate(timeout=10)
+
+    def _heard(self) -> dict[str, Any]:
+        assert self.process.stdout
+        return dict(json.loads(self.process.stdout.readline()))
 
 
 def main() -> None:
-    import importlib
-
     os.environ["MPLBACKEND"] = "Agg"
-    from pipeline import simulation, stages
-
-    for name in [*IMPORTED, *(f"pipeline.{stage}" for stage in stages.NAMES)]:
+    for name in sys.argv[1:]:
         importlib.import_module(name)
-    assert simulation
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         print(json.dumps(run(**json.loads(line))), flush=True)

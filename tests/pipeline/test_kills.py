@@ -1,11 +1,8 @@
 """A stage killed at any moment and run again gives what an undisturbed run gives."""
 
 import hashlib
-import json
-import os
 import random
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +13,14 @@ import yaml
 
 from pipeline import stages
 
+sys.path.insert(0, str(Path(__file__).parent))
+from forks import Forks
+
 ROOT = Path(__file__).parents[2]
+IMPORTED = (
+    *("cv2", "matplotlib.pyplot", "onnx", "onnxruntime", "onnxscript", "polars", "pytorch_lightning"),
+    *("scipy.stats", "torch", "transformers", "pipeline.simulation"),
+)
 KILLS = 2  # moments per stage, drawn anew on every run of the test
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -65,42 +69,9 @@ stages.run({!r}, params.load(), Path("artifacts"))
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
 
 
-class Forks:
-    def __init__(self) -> None:
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("IMAGES", "FEATURES", "PAINTINGS")
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("forks.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**environment, "UNTIL": "2100-01-01T00:00:00Z"},
-            text=True,
-        )
-        assert self._heard() == {"ready": True}
-
-    def run(self, folder: Path, do: str, kill_after: float | None = None) -> float:
-        assert self.process.stdin
-        asked = {"folder": str(folder), "do": do, "kill_after": kill_after}
-        print(json.dumps(asked), file=self.process.stdin, flush=True)
-        heard = self._heard()
-        code = heard["code"]
-        assert code == 0 or (kill_after is not None and code == -9), f"{do} ended with {code}"
-        return float(heard["seconds"])
-
-    def stop(self) -> None:
-        self.process.communicate(timeout=10)
-
-    def _heard(self) -> dict[str, Any]:
-        assert self.process.stdout
-        return dict(json.loads(self.process.stdout.readline()))
-
-
 @pytest.fixture(scope="module")
 def forks() -> Iterator[Forks]:
-    started = Forks()
+    started = Forks(*IMPORTED, *(f"pipeline.{stage}" for stage in stages.NAMES))
     yield started
     started.stop()
 

@@ -21,7 +21,15 @@ PEOPLE = People(dataset=None, labels="var/labels")
 
 
 def params(**given: object) -> Pull:
-    values = {"journal": str(JOURNAL), "base": f"{WORLD}/base", "gold": f"{WORLD}/gold", "max_broken": 0.5}
+    values = {
+        "journal": str(JOURNAL),
+        "base": f"{WORLD}/base",
+        "gold": f"{WORLD}/gold",
+        "max_broken": 0.5,
+        "connections": 4,
+        "late_days": 7,
+        "trust": {"fiftyone": 2},
+    }
     return Pull.model_validate(values | given)
 
 
@@ -94,10 +102,10 @@ def test_what_a_shadow_said_is_kept_and_was_no_answer(
     assert row["p"] != 0.875 and row["bundle"] == "b" * 16
 
 
-def test_the_latest_word_counts_and_the_base_set_is_the_oldest(out: Path) -> None:
+def test_a_persons_latest_word_counts_and_a_set_says_nothing_against_it(out: Path) -> None:
     pull.run(params(), PEOPLE, out)
     image = samples.read(out).filter((pl.col("source") == "base") & (pl.col("label") == 0))["image"][0]
-    label(f"{image},1,ann,2024-01-02T00:00:00Z\n{image},0,bob,2024-01-01T00:00:00Z\n")
+    label(f"{image},1,ann,2024-01-02T00:00:00Z\n{image},0,ann,2024-01-01T00:00:00Z\n")
     pull.run(params(), PEOPLE, out)
     row = samples.read(out).row(by_predicate=pl.col("image") == image, named=True)
     assert (row["label"], row["labeler"]) == (1, "ann")

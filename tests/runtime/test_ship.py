@@ -30,13 +30,14 @@ from inference_runtime.ship import patience
 from inference_runtime.ship.objects import Parcel
 from inference_runtime.ship.receipts import alone
 from inference_runtime.ship.run import Order, run
-from pipeline import store
+from pipeline import params, store
 from pipeline.pull import journal as pulled
 from pipeline.pull.quarantine import Quarantine
 
 Picture = Callable[..., bytes]
 Said = pytest.CaptureFixture[str]
 BUCKET = "journals"
+PULL = params.load(Path(__file__).parents[2] / "params.yaml").pull
 
 
 def journalled(folder: Path, pictures: list[bytes]) -> list[str]:
@@ -105,7 +106,7 @@ def entries_of(folder: Path) -> list[Entry]:
 def brought_home(address: str) -> list[str]:
     """What `pull` reads from the store, by entry id; nothing of it may be broken or without its picture."""
     quarantine = Quarantine()
-    table = pulled.read(address, datetime.now(UTC), quarantine)
+    table = pulled.read(PULL.model_copy(update={"journal": address}), datetime.now(UTC), quarantine, ())
     assert quarantine.rows == []
     return table["id"].to_list()
 
@@ -432,7 +433,7 @@ def test_a_follower_ships_what_closes_later_and_ends_well(
 def test_a_follower_outlives_a_store_that_goes_away(written: Path, s3: str, make_picture: Picture) -> None:
     client = boto3.session.Session().client("s3")
     follower = ship_in_a_process("--store", s3, "--follow", "--every", "0.1")
-    wait_for(lambda: len(store.at(s3, "x").names("segments")) == 3)
+    wait_for(lambda: len(list(store.at(s3, "x", 2).objects("segments"))) == 3)
     for name in client.list_objects_v2(Bucket=BUCKET)["Contents"]:
         client.delete_object(Bucket=BUCKET, Key=name["Key"])
     client.delete_bucket(Bucket=BUCKET)
@@ -441,7 +442,7 @@ def test_a_follower_outlives_a_store_that_goes_away(written: Path, s3: str, make
     said = iter(follower.stderr.readline, "")
     assert "create the bucket" in next(line for line in said if "trying again" in line)
     client.create_bucket(Bucket=BUCKET)
-    wait_for(lambda: len(store.at(s3, "x").names("segments")) == 1)
+    wait_for(lambda: len(list(store.at(s3, "x", 2).objects("segments"))) == 1)
     follower.terminate()
     follower.communicate(timeout=20)
     assert follower.returncode == 0
