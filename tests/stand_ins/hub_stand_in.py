@@ -185,9 +185,9 @@ class Handler(BaseHTTPRequestHandler):
             return self._validate(json.loads(self.body))
         if found := re.fullmatch(r"/([\w-]+/[\w-]+)\.git/info/lfs/objects/(batch|verify)", path):
             return self._batch(json.loads(self.body)) if found[2] == "batch" else self._verify()
-        if found := re.fullmatch(r"/([\w-]+/[\w-]+)/resolve/([^/]+)/(.+)", path):
+        if found := re.fullmatch(r"(?:/datasets)?/([\w-]+/[\w-]+)/resolve/([^/]+)/(.+)", path):
             return self._resolve(*found.groups())
-        if found := re.fullmatch(r"/api/models/([\w-]+/[\w-]+)(?:/(\w+)(?:/(.+))?)?", path):
+        if found := re.fullmatch(r"/api/(?:models|datasets)/([\w-]+/[\w-]+)(?:/(\w+)(?:/(.+))?)?", path):
             return self._api(found[1], found[2] or "revision", found[3] or "main")
         return _error(404, f"{path}: no such route")
 
