@@ -18,7 +18,8 @@ import polars as pl
 import pytest
 import yaml
 
-from pipeline import images, samples
+from pipeline import images, params, pull, samples
+from pipeline.params import People, Pull
 from pipeline.services import mongo
 
 ROOT = Path(__file__).parents[2]
@@ -120,6 +121,49 @@ def test_tonights_cases_replace_last_nights(view: Any, picture: Callable[..., by
     view.show_cases(table[3:])
     waiting = view.dataset.load_saved_view("case")
     assert waiting.values("image") == table[3:].sort("score", descending=True)["image"].to_list()
+
+
+def test_a_past_night_takes_no_label_back_and_hears_what_the_app_forgot(
+    view: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    base_set: Callable[[Path, range], Path],
+    journalled: Callable[[Path, range], list[str]],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    image = journalled(tmp_path / "journal", range(100, 104))[0]
+    given = params.load(ROOT / "params.yaml").pull.model_dump() | {
+        "journal": "journal",
+        "base": str(base_set(tmp_path / "base", range(2))),
+        "gold": str(base_set(tmp_path / "gold", range(2, 4))),
+    }
+    people = People(dataset=view.dataset.name, labels="labels")
+
+    def night(until: datetime | None) -> int | None:
+        monkeypatch.setenv("UNTIL", until.isoformat()) if until else monkeypatch.delenv("UNTIL")
+        pull.run(Pull.model_validate(given), people, tmp_path)
+        return samples.read(tmp_path).row(by_predicate=pl.col("image") == image, named=True)["label"]
+
+    def click(label: str) -> datetime:
+        view.dataset.reload()
+        sample = view.dataset.one(fiftyone.ViewField("image") == image)
+        sample["ground_truth"] = fiftyone.Classification(label=label)
+        sample.save()
+        view.labels()
+        time.sleep(0.01)
+        return datetime.now(UTC)
+
+    import fiftyone
+
+    assert night(datetime.now(UTC)) is None
+    unlabelled = datetime.now(UTC)
+    first = click("roadwork")
+    assert night(first) == 1
+    click("clear")
+    assert night(datetime.now(UTC)) == 0
+    assert night(first) == 1, "though the App knows only the later word"
+    assert night(unlabelled) is None
+    assert view.labels().filter(pl.col("image") == image)["label"].to_list() == [0]
 
 
 PULL = """
