@@ -10,7 +10,7 @@ from pipeline import challenge
 from pipeline.gate import paired, resampling, scores, slices, verdict, wealth
 from pipeline.gate.contest import Answers
 from pipeline.gate.paired import Flags, Interval, Pairs
-from pipeline.gate.scores import Labels, Scores
+from pipeline.gate.scores import Scores
 from pipeline.gate.verdict import Evidence
 from pipeline.gate.wealth import Wealth
 from pipeline.params import Gate
@@ -71,15 +71,18 @@ def gathered(
 def alone(gold: Answers, params: Gate) -> Figures:
     """What can be said of each side by itself."""
     sides = {"challenger": gold.challenger, "champion": gold.champion}
-    return {"scores": {side: score(gold.labels, p, params) for side, p in sides.items() if p is not None}}
+    return {"scores": {side: score(gold, p, params) for side, p in sides.items() if p is not None}}
 
 
-def score(labels: Labels, p: Scores, params: Gate) -> Figures:
+def score(gold: Answers, p: Scores, params: Gate) -> Figures:
+    labels = gold.labels
+    earned = resampling.earned(labels, p, gold.families, params.bootstrap, params.seed)
     return {
         "accuracy": scores.accuracy(labels, p),
         "balanced_accuracy": scores.balanced_accuracy(labels, p),
         "mcc": scores.mcc(labels, p),
         "reward": challenge.expected_reward(labels, p),
+        "reward_interval": _bounds(earned),
         "auc": scores.auc(labels, p),
         "confusion": scores.confusion(labels, p),
         "calibration_error": scores.calibration_error(labels, p),

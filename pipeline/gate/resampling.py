@@ -43,6 +43,12 @@ def differences(
     return Differences(_percentiles(mccs[0] - mccs[1]), _percentiles(earned[0] - earned[1]))
 
 
+def earned(labels: Labels, p: Scores, families: ArrayLike, rounds: int, seed: int) -> Interval:
+    """Of the reward of one model by itself."""
+    counts = counted(labels, p, families)
+    return _percentiles(_rewards([_rates(drawn(len(counts), rounds, seed) @ counts)])[0])
+
+
 def mcc_difference(
     labels: Labels, challenger: Scores, champion: Scores, families: ArrayLike, rounds: int, seed: int
 ) -> Interval:

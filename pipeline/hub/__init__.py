@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +21,10 @@ class Release:
     beat: str | None  # the champion before it
     at: str
     card: dict[str, object]
+    reward: float | None = None  # on gold, as the gate saw it, with the 95 % interval around it
+    reward_low: float | None = None
+    reward_high: float | None = None
+    origin: dict[str, str | None] = field(default_factory=dict)  # run, commit, params and dataset
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from inference_runtime import bundle
 from inference_runtime.bundle import Bundle
 from inference_runtime.errors import Fixable
 from pipeline import hub as hubs
+from pipeline import origin
+from pipeline.hub import known
 from pipeline.params import Hub, Publish
 from pipeline.progress import say
 from pipeline.publish import hotkey
@@ -27,6 +29,7 @@ def run(params: Publish, hub: Hub, gate: Path, export: Path, assemble: Path, out
     else:
         hotkey.refuse_wrong(params.hotkey)
         receipt = _release(params, shelf, challenger, verdict, _counts(assemble))
+    known.note(shelf)
     (out / "receipt.json").write_text(json.dumps(receipt, indent=2))
     told = {"published": receipt["version"]} if receipt["published"] else {"refused": verdict["value"]}
     (out / "summary.json").write_text(json.dumps(told))
@@ -59,6 +62,8 @@ def _release(
         beat=verdict["champion"],
         at=now.isoformat(timespec="seconds"),
         card=card(params, version, now),
+        origin=origin.told() | {"dataset": challenger.lineage.get("table")},
+        **_reward(verdict),
     )
     told = papers(wanted.card, challenger, verdict, data)
     done = shelf.release(challenger.folder, wanted, verdict, told)
@@ -70,8 +75,18 @@ def _release(
         "beat": done.beat,
         "at": done.at,
         "card": done.card,
+        "origin": done.origin,
         "files": {name: file["sha256"] for name, file in challenger.manifest["files"].items()},
     }
+
+
+def _reward(verdict: dict[str, Any]) -> dict[str, float]:
+    """A verdict that fell early speaks of none."""
+    seen = verdict.get("scores", {}).get("challenger", {})
+    if "reward_interval" not in seen:
+        return {}
+    low, high = seen["reward_interval"]
+    return {"reward": seen["reward"], "reward_low": low, "reward_high": high}
 
 
 def card(params: Publish, version: str, now: datetime) -> dict[str, object]:

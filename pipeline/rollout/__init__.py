@@ -5,6 +5,7 @@ from pathlib import Path
 
 from inference_runtime.errors import Fixable
 from pipeline import hub as hubs
+from pipeline.hub import known
 from pipeline.params import Params
 from pipeline.progress import say
 from pipeline.rollout import fleet, health, story
@@ -17,12 +18,14 @@ PULL = Path("artifacts/pull")
 def run(params: Params) -> None:
     """Until it is promoted or taken back, or the patience is at its end; then the watch goes on."""
     _drive(params, params.rollout.patience)
+    known.note(hubs.at(params.hub))
 
 
 def watch(params: Params) -> None:
     """One look at the fleet, at what people said of its answers, and at its age."""
     _drive(params, 0.0)
     shelf = hubs.at(params.hub)
+    known.note(shelf)
     release = hubs.reigning(shelf)
     if release is None:
         return
@@ -50,6 +53,7 @@ def back(params: Params, why: str) -> None:
     if release is None:
         raise Fixable("rollback: no release is served or on trial that could be taken back")
     Drive(params.rollout, shelf, release, time.time).take_back(why)
+    known.note(shelf)
 
 
 def history() -> None:
