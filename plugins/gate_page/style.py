@@ -23,7 +23,7 @@ section { margin: 2rem 0; } p { margin: .2rem 0; } ul { margin: .3rem 0; padding
 .empty { padding: .8rem 1rem; border: 1px dashed var(--line); border-radius: .6rem; }
 .asked { background: var(--panel); border: 1px solid var(--open); border-radius: .6rem;
   padding: .6rem 1rem; display: flex; gap: 1rem; flex-wrap: wrap; justify-content: space-between; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(15rem, 100%), 1fr));
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(9rem, 100%), 1fr));
   gap: .75rem; margin: 1rem 0; }
 article { background: var(--panel); border-radius: .6rem; padding: .8rem 1rem; }
 article h3 { font-size: .875rem; font-weight: 600; color: var(--soft); margin: 0; }
