@@ -8,7 +8,7 @@ import os
 import subprocess
 from pathlib import Path
 
-RUN = "RUN_ID"  # Airflow's, where a night runs in Airflow
+RUN = "AIRFLOW_CTX_DAG_RUN_ID"  # set by Airflow, where a night runs in it
 
 
 def told() -> dict[str, str | None]:
