@@ -55,8 +55,8 @@ def _reach(shown: Sequence[Reign]) -> tuple[float, float]:
 
 def age(rule: Mapping[str, Any], days: float | None) -> str:
     """What is left of the reward, by days since the promotion; and today's mark."""
-    full, zero = rule["full_days"], rule["zero_day"]
-    end = max(zero * 1.1, days or 0, 1)
+    full, zero = float(rule["full_days"]), float(rule["zero_day"])
+    end = max(zero * 1.1, days or 0.0, 1.0)
 
     def x(day: float) -> float:
         return 20 + (WIDTH - 40) * day / end
@@ -68,7 +68,7 @@ def age(rule: Mapping[str, Any], days: float | None) -> str:
     for name, day, y in (*marks, ("whole until", full, 160), ("nothing", zero, 132)):
         parts.append(
             f'<line class="dashed" x1="{x(day):.1f}" x2="{x(day):.1f}" y1="24" y2="118"/>'
-            f'<text x="{x(day):.1f}" y="{y}" text-anchor="middle">{name} {day}</text>'
+            f'<text x="{x(day):.1f}" y="{y}" text-anchor="middle">{name} {day:g}</text>'
         )
     if days is not None:
         at = min(max(x(days), 50), WIDTH - 50)
