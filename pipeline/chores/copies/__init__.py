@@ -1,0 +1,1 @@
+"""Copies of the house, kept elsewhere: each new block of bytes once, and brought back whole."""
