@@ -1,9 +1,13 @@
-"""Every quarter of an hour: does what serves still deserve to? A roll-out that waits goes on here."""
+"""Every quarter of an hour: does what serves still deserve to, and have enough hard cases come for a night?
+
+A roll-out that waits goes on here.
+"""
 
 from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable
-from dvc_tasks import PipelineCommand
+from house_assets import Buffer
+from house_commands import PipelineCommand
 
 # A tick is run at its time or not at all. False does not say that: Airflow then takes up one that is up to a
 # tenth of the interval old, and a house set up at four in the morning begins with a night nobody asked for.
@@ -22,3 +26,4 @@ with DAG(
     tags=["watch"],
 ) as dag:
     PipelineCommand(task_id="watch")
+    Buffer(task_id="buffer")

@@ -5,6 +5,10 @@ class Fixable(Exception):
     """`str(error)` is one line: the file or place, the key, the remedy."""
 
 
+class Away(Fixable):
+    """Somebody outside does not answer now; the same again may go well."""
+
+
 class ImageError(Fixable):
     """These bytes are no picture that is accepted."""
 

@@ -7,10 +7,11 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from inference_runtime.errors import Fixable
+from inference_runtime.errors import Away, Fixable
+from pipeline import told
 
 try:
-    from pipeline import params, stages
+    from pipeline import chores, params, stages
     from pipeline.accounts import beside, runs
     from pipeline.watching import command as watching
 except ModuleNotFoundError as missing:  # the base install is the runtime alone
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return int(arguments.do(arguments) or 0)
     except Fixable as error:
-        return _refuse(arguments.command, str(error))
+        return _refuse(arguments.command, str(error), again=isinstance(error, Away))
     except ModuleNotFoundError as missing:
         return _refuse(arguments.command, f"{missing.name} is not installed; run `make setup`")
     except KeyboardInterrupt:
@@ -59,8 +60,10 @@ def _is_full(error: OSError | sqlite3.OperationalError) -> bool:
     return error.sqlite_errorcode == sqlite3.SQLITE_FULL
 
 
-def _refuse(command: str, line: str) -> int:
-    print(f"retrain-72: {command}: {' '.join(line.split())}", file=sys.stderr)
+def _refuse(command: str, line: str, again: bool = False) -> int:
+    line = " ".join(line.split())
+    told.leave(error=line, again=again)
+    print(f"retrain-72: {command}: {line}", file=sys.stderr)
     return 1
 
 
@@ -78,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_rollout,
         _add_airflow,
         watching.add,
+        chores.add,
     ):
         add(commands)
     return parser
@@ -98,11 +102,12 @@ def _add_stage(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", 
 
 
 def _run_stage(arguments: argparse.Namespace) -> None:
+    from pipeline.params.tonight import tonight
+
+    given = tonight(params.load(arguments.params))
     if arguments.dry_run:
-        lines = stages.preview(arguments.command, params.load(arguments.params), arguments.artifacts)
-        print(*lines, sep="\n")
+        print(*stages.preview(arguments.command, given, arguments.artifacts), sep="\n")
         return
-    given = params.load(arguments.params)
     try:
         with runs.booked(arguments.command, arguments.artifacts / arguments.command):
             stages.run(arguments.command, given, arguments.artifacts)

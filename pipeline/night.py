@@ -22,7 +22,8 @@ from pipeline.services import airflow, mongo, records, runtime
 from pipeline.services.airflow_api import Api, Task
 
 ARTIFACTS = Path("artifacts")
-ORDER = (*stages.NAMES, "rollout", "watch")
+ORDER = (*stages.NAMES, "approve", "rollout", "watch")
+WELL = ("success", "skipped")
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,11 @@ def _followed(api: Api, run_id: str) -> Iterator[Told]:
                 say(f"night: {task.line or task.name + ' ...'}")
             case "up_for_retry":
                 say(f"night: {task.name} failed and is tried again: {_why(api, run_id, task)}")
-            case "success":
+            case "awaiting_input":
+                say(f"night: {task.name} waits for a person: {api.url}/dags/{airflow.DAG}/runs/{run_id}")
+            case "skipped" if task.name not in stages.NAMES:
+                pass  # nobody asked for it
+            case "success" | "skipped":
                 came = api.xcom(airflow.DAG, run_id, task.name) or {}
                 yield Told(task.name, task.state, task.seconds or 0.0, came)
             case "failed":
@@ -125,13 +130,13 @@ def _print(told: list[Told], paid: float | None, params: Params) -> None:
     if paid is not None:
         console.print(f"today's challenges would have paid {paid:.3f} each")
     verdict = _json(ARTIFACTS / "gate" / "verdict.json")
-    if all(task.state == "success" for task in told):
+    if all(task.state in WELL for task in told):
         for line in [*_judgement(verdict), *_served(params), _cost(params), *_where(told)]:
             console.print(line)
 
 
 def _outcome(task: Told) -> str:
-    if task.state != "success":
+    if task.state not in WELL:
         return f"[red]{task.state}[/red] {escape(task.came['line'])}"
     if task.came.get("skipped"):
         return "unchanged, skipped"

@@ -1,8 +1,10 @@
 """A stage is a function of folders: what it needs is read off its signature."""
 
+import fcntl
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from inference_runtime.errors import Fixable
@@ -31,8 +33,17 @@ def inputs(stage: str) -> list[str]:
 def run(stage: str, params: Params, artifacts: Path) -> None:
     """Runs one stage; its folder changes only if the stage ends well."""
     given = _given(function(stage), stage, params, artifacts)
-    with drafts.folder(artifacts / stage) as draft:
+    with alone(artifacts), drafts.folder(artifacts / stage) as draft:
         function(stage)(**given, out=draft)
+
+
+@contextmanager
+def alone(artifacts: Path) -> Iterator[None]:
+    """One at a time in these artifacts: a stage, a copy of them, a tidying. Others wait."""
+    artifacts.mkdir(parents=True, exist_ok=True)
+    with (artifacts / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def preview(stage: str, params: Params, artifacts: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """The command line: a thin skin that helps, and refuses in one line."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -70,6 +71,14 @@ def test_a_wrong_type_names_file_key_and_value(checkout: Path) -> None:
     )
 
 
+def test_what_went_wrong_is_left_for_whoever_started_it(checkout: Path) -> None:
+    sheet = checkout / "told.json"
+    said = refused(ask("mine", cwd=checkout, TOLD=str(sheet)))
+    assert json.loads(sheet.read_text()) == {"error": said.partition("mine: ")[2], "again": False}
+    ask("pull", cwd=checkout, TOLD=str(sheet), FIFTYONE_DATABASE_URI="mongodb://127.0.0.1:9")
+    assert not json.loads(sheet.read_text())["again"]  # its pictures are missing, and that comes first
+
+
 def test_absent_pictures_say_where_to_get_some(checkout: Path) -> None:
     assert "params.yaml: pull.base: var/world/base/labels.csv not found" in refused(ask("pull", cwd=checkout))
 
@@ -80,8 +89,10 @@ def test_a_missing_mongodb_is_named_without_its_password(checkout: Path) -> None
     base.write_base(checkout / "var/world/base", 2, 1)
     base.write_base(checkout / "var/world/gold", 2, 2)
     (checkout / "var/journal").mkdir()
-    done = ask("pull", cwd=checkout, FIFTYONE_DATABASE_URI="mongodb://user:secret@127.0.0.1:9")
+    uri = "mongodb://user:secret@127.0.0.1:9"
+    done = ask("pull", cwd=checkout, FIFTYONE_DATABASE_URI=uri, TOLD=str(checkout / "told.json"))
     line = refused(done)
+    assert json.loads((checkout / "told.json").read_text())["again"]  # it may be back in a minute
     assert "FIFTYONE_DATABASE_URI: 127.0.0.1:9 does not answer" in line
     assert "secret" not in done.stdout + done.stderr
 

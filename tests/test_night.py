@@ -3,18 +3,24 @@
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 import yaml
 
-from pipeline import stages
+from pipeline import services, stages
+from pipeline.services import airflow, records
+from pipeline.services.airflow_api import Api
 
 ROOT = Path(__file__).parent.parent
 UNTIL = "2100-01-01T00:00:00Z"
+DROPPED = ("IMAGES", "FEATURES", "RETRAIN_HOME", "AIRFLOW_HOME", "FIFTYONE_DATABASE_URI")
 SMALL = {
     "world": {"base": 40, "gold": 30, "first": 40},
     "mine": {"cases": 12, "mistakes": 6},
@@ -40,8 +46,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_grou
 
 
 def shell(folder: Path, *command: str, **environment: str) -> str:
-    dropped = ("IMAGES", "FEATURES", "RETRAIN_HOME", "AIRFLOW_HOME", "FIFTYONE_DATABASE_URI")
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
     environment = {**kept, "PATH": path, "PYTHONPATH": str(folder), **environment}
     done = subprocess.run(
@@ -92,6 +97,84 @@ def test_dvc_and_airflow_make_the_same_bytes_and_a_second_night_makes_none(twins
     again = shell(other, "python", "-m", "pipeline", "night", "--challenges", "0", "--until", UNTIL)
     assert again.count("unchanged, skipped") == len(stages.NAMES) - 2  # pull and champion always look
     assert not left_over(other)
+
+
+LONG = bool(os.environ.get("LONG"))
+OUTAGE = 90.0 if LONG else 15.0
+# Many steps on little: to be killed in the midst of, and to end soon after.
+PATIENT = {
+    "heads": ["linear"],
+    "weight_decays": [0.1],
+    "rates": [0.001],
+    "seeds": 1,
+    "epochs": 20000 if LONG else 4000,
+    "patience": 100000,
+}
+
+
+@pytest.fixture
+def house(twins: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The second of them, up, with a training that takes its time."""
+    house = twins[1]
+    values = yaml.safe_load((house / "params.yaml").read_text())
+    values["train"] |= PATIENT
+    values["train"]["trainer"]["keep_every"] = 0.2
+    (house / "params.yaml").write_text(yaml.safe_dump(values))
+    for name in DROPPED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RETRAIN_HOME", str(house))
+    monkeypatch.setenv("PYTHONPATH", str(house))
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT", "150")
+    services.up(["mongo", "airflow"])
+    yield house
+    services.down()
+
+
+def test_a_night_survives_an_api_server_and_a_worker_that_are_killed(house: Path) -> None:
+    api = airflow.api()
+    run = api.trigger(airflow.DAG, "killed", {"until": UNTIL})
+    eventually(lambda: says(api, run, 1, "train: epoch"))
+    record = records.running(airflow.API)
+    assert record
+    os.kill(record.pid, signal.SIGKILL)
+    time.sleep(OUTAGE)
+    services.up(["airflow"])
+    train = airflow.api().tasks(airflow.DAG, run)["train"]
+    assert (train.state, train.tries) == ("running", 1)
+    eventually(lambda: any((house / "var/checkpoints").glob("*.ckpt")))
+    for worker in workers(house):
+        worker.kill()
+    done = {task.name: task for task in airflow.api().follow(airflow.DAG, run)}
+    assert airflow.api().state(airflow.DAG, run) == "success"
+    assert done["train"].tries == 2
+    assert says(airflow.api(), run, 2, "train: goes on after epoch")
+    assert {task.state for task in done.values()} <= {"success", "skipped"}
+
+
+def says(api: Api, run: str, tries: int, words: str) -> bool:
+    if api.tasks(airflow.DAG, run)["train"].state in ("none", "scheduled", "queued"):
+        return False
+    return any(line.startswith(words) for line in api.log(airflow.DAG, run, "train", tries))
+
+
+def eventually(true: Callable[[], bool], seconds: float = 240) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+
+
+def workers(house: Path) -> list[psutil.Process]:
+    """The process of the task that runs now; in a long test also the one that looks after it."""
+    for process in psutil.process_iter():
+        try:
+            ours, _, owner = process.environ().get("RETRAIN_OWNER", "").rpartition(":")
+        except psutil.Error:
+            continue
+        if ours == str(house):
+            task = psutil.Process(int(owner))
+            return [parent for parent in [task.parent()] if LONG and parent] + [task]
+    raise AssertionError("no task runs")
 
 
 def left_over(house: Path) -> list[str]:

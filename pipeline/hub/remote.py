@@ -17,7 +17,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError 
 )
 from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
-from inference_runtime.errors import Fixable
+from inference_runtime.errors import Away, Fixable
 
 T = TypeVar("T")
 
@@ -159,8 +159,8 @@ def _explained(repo: str, error: Exception) -> Exception:
     if isinstance(error, RevisionNotFoundError):
         return Fixable(f"{at}: a revision is gone; look at the repository's history")
     if status is None:
-        return Fixable(f"{at}: out of reach ({_line(error)}); run it again, it goes on from there")
-    return Fixable(f"{at}: answered {status} ({_line(error)}); run it again, it goes on from there")
+        return Away(f"{at}: out of reach ({_line(error)}); run it again, it goes on from there")
+    return Away(f"{at}: answered {status} ({_line(error)}); run it again, it goes on from there")
 
 
 def _status(error: Exception) -> int | None:

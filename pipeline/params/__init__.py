@@ -7,6 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from inference_runtime.errors import Fixable
+from pipeline.params.chores import Backup, Buffer, Tidy
 from pipeline.params.data import Age, Assemble, Fresh, Mine, People, Proof, Pull, World
 from pipeline.params.judging import Champion, Gate, Hub, Publish, Rollout
 from pipeline.params.learning import Awq, Backbone, Budget, Budgets, Export, Kind, Lesson, Train
@@ -28,9 +29,11 @@ __all__ = [
     "Assemble",
     "Awq",
     "Backbone",
+    "Backup",
     "Bedrock",
     "Budget",
     "Budgets",
+    "Buffer",
     "Captions",
     "Champion",
     "Cosmos",
@@ -54,6 +57,7 @@ __all__ = [
     "Sdxl",
     "Section",
     "Synthesize",
+    "Tidy",
     "Train",
     "Watch",
     "World",
@@ -81,6 +85,9 @@ class Params(Section):
     rollout: Rollout
     prices: Prices
     watch: Watch
+    buffer: Buffer
+    backup: Backup
+    tidy: Tidy
 
 
 def load(file: Path = Path("params.yaml")) -> Params:

@@ -1,6 +1,7 @@
 """Pushes a bundle that passed the gate to the hub; refuses any other, and says why."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ def _objection(shelf: hubs.Shelf, verdict: dict[str, Any]) -> str | None:
         return f"the verdict is {verdict['value']}: {verdict['reasons'][0]}"
     if told := shelf.withdrawn().get(verdict["challenger"]):
         return f"it was withdrawn: {told}"
+    if told := os.environ.get("REFUSED"):
+        return f"not approved: {told}"
     return None
 
 

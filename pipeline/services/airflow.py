@@ -28,8 +28,13 @@ COMPONENTS = {  # the name of each with its command, and what health calls it
 }
 # The night needs no triggerer: nothing in it defers.
 NIGHT = tuple(name for name in COMPONENTS if name != TRIGGERER)
+POOLS = {
+    "house": "one checkout, one stage at a time",
+    "gpu": "stages that the machine wants in the queue gpu",
+}
 PORT = 8080
 DAG = "retrain_72"
+DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
 
 def start(components: tuple[str, ...] = NIGHT) -> Api:
@@ -41,7 +46,8 @@ def start(components: tuple[str, ...] = NIGHT) -> Api:
     for service in services:
         supervise.launch(service)
     supervise.wait(services)
-    api().pool("house", 1, "one checkout, one stage at a time")
+    for name, about in POOLS.items():
+        api().pool(name, 1, about)
     api().wait_for_dag(DAG)
     return api()
 
@@ -76,7 +82,15 @@ def home() -> Path:
 
 
 def migrate() -> None:
-    """Brings the database to the installed version; beside, then renamed: a kill leaves no half of it."""
+    """Brings the database to the installed version."""
+    if _callers(DATABASE):  # on a server of its own
+        _run_migration({})
+    else:
+        _migrate_ours()
+
+
+def _migrate_ours() -> None:
+    """Beside, then renamed: a kill leaves no half of it."""
     version, done = metadata.version("apache-airflow"), home() / "migrated"
     if done.is_file() and done.read_text() == version and _database().is_file():
         return
@@ -92,7 +106,11 @@ def _migrated() -> None:
     draft.unlink(missing_ok=True)
     if _database().is_file():
         shutil.copyfile(_database(), draft)
-    place = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{draft}"}
+    _run_migration({DATABASE: f"sqlite:///{draft}"})
+    draft.replace(_database())
+
+
+def _run_migration(place: Mapping[str, str]) -> None:
     run = subprocess.run(
         [*_airflow(), "db", "migrate"],
         env={**os.environ, **environment(PORT), **place},
@@ -101,7 +119,6 @@ def _migrated() -> None:
     )
     if run.returncode:
         raise RuntimeError(f"airflow db migrate failed:\n{run.stdout[-2000:]}{run.stderr[-4000:]}")
-    draft.replace(_database())
 
 
 def environment(port: int) -> dict[str, str]:

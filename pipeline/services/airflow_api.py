@@ -134,6 +134,9 @@ class Api:
                     raise
                 time.sleep(1)
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._ask("PATCH", path, body)
+
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._ask("POST", path, body)
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from inference_runtime.errors import Fixable
+from inference_runtime.errors import Away, Fixable
 from pipeline.services import records, remains, supervise
 from pipeline.services.records import Record
 from pipeline.services.supervise import Service
@@ -49,7 +49,7 @@ def _greet(uri: str) -> None:
         with MongoClient(uri, serverSelectionTimeoutMS=SECONDS_TO_ANSWER * 1000) as client:
             client.admin.command("ping")
     except PyMongoError as error:
-        raise Fixable(
+        raise Away(
             f"FIFTYONE_DATABASE_URI: {where} does not answer ({type(error).__name__}); start it, correct "
             "the address, or unset it: a server of its own is then started"
         ) from None

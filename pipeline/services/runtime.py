@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference_runtime.errors import Fixable
+from inference_runtime.errors import Away, Fixable
 from pipeline.services import records, supervise
 from pipeline.services.records import Record
 from pipeline.services.supervise import Service
@@ -166,4 +166,4 @@ def _asked(url: str, body: Mapping[str, Any] | None = None, token: str = "") -> 
         said = " ".join(error.read().decode(errors="replace").split())[:300]
         raise Fixable(f"{url}: the runtime answered {error.code}: {said}") from None
     except urllib.error.URLError as error:
-        raise Fixable(f"{url}: no runtime answers ({error.reason}); `make status` tells what is up") from None
+        raise Away(f"{url}: no runtime answers ({error.reason}); `make status` tells what is up") from None

@@ -100,6 +100,10 @@ class Spoken(Callback):  # type: ignore[misc]
     def __init__(self) -> None:
         self.spoken = time.monotonic()
 
+    def on_train_start(self, trainer: lightning.Trainer, heads: lightning.LightningModule) -> None:
+        if trainer.is_global_zero and trainer.current_epoch:
+            say(f"train: goes on after epoch {trainer.current_epoch}, where it was killed")
+
     def on_train_epoch_end(self, trainer: lightning.Trainer, heads: lightning.LightningModule) -> None:
         if trainer.is_global_zero and time.monotonic() - self.spoken >= 1:
             self.spoken = time.monotonic()

@@ -1,4 +1,4 @@
-"""A checkout in miniature: git, DVC, four stages, and the project's own DAG and plugin."""
+"""A checkout in miniature: git, DVC, five stages, and the project's own DAG and plugin."""
 
 import os
 import shutil
@@ -21,6 +21,8 @@ from pathlib import Path
 name = sys.argv[1]
 print(f"{name} until {os.environ.get('UNTIL')}", file=sys.stderr)
 if Path(f"{name}.fails").exists():
+    if Path(f"{name}.fails").read_text() == "fixable":
+        Path(os.environ["TOLD"]).write_text(json.dumps({"error": "params.yaml: wrong", "again": False}))
     sys.exit(f"{name}.fails: in the way; remove it")
 if Path(f"{name}.hangs").exists():
     import signal, subprocess
@@ -31,6 +33,13 @@ if Path(f"{name}.hangs").exists():
 out = Path("artifacts") / name
 out.mkdir(parents=True)
 (out / "summary.json").write_text(json.dumps({"rows": 3}))
+if name == "gate":
+    verdict = {"value": "PASS", "challenger": "b1", "reasons": ["better"]}
+    (out / "verdict.json").write_text(json.dumps(verdict))
+if name == "publish":
+    refused = os.environ.get("REFUSED")
+    (out / "receipt.json").write_text(json.dumps({"bundle": "b1", "published": not refused, "why": refused}))
+    print(f"publish: refused, {refused}" if refused else "publish: done")
 """
 
 DVC_YAML = """\
@@ -49,9 +58,13 @@ stages:
     outs:
       - artifacts/train:
           cache: true
+  gate:
+    cmd: python stage.py gate
+    deps: [artifacts/train]
+    outs: [artifacts/gate]
   publish:
     cmd: python stage.py publish
-    deps: [artifacts/train]
+    deps: [artifacts/gate]
     outs: [artifacts/publish]
 """
 

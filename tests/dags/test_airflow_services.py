@@ -1,13 +1,16 @@
 """The whole of it: real scheduler, API server and DAG processor on SQLite, around a small DVC repository."""
 
+import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 from inference_runtime.errors import Fixable
 from pipeline import services
@@ -34,8 +37,10 @@ def test_a_night_by_rest_and_by_command_line(house: Path) -> None:
     before = [records.running(name) for name in airflow.NIGHT]
     services.up(["airflow"])
     assert [records.running(name) for name in airflow.NIGHT] == before  # one set, not two
-    by_rest(api)
+    by_rest(house, api)
     by_command_line(api)
+    by_an_asset(api)
+    with_a_person_who_says_no(house, api)
     a_failure_shows_its_reason(house, api)
     sessions = [record.pid for record in before if record]
     os.kill(sessions[1], signal.SIGKILL)  # the scheduler, which leaves its workers behind
@@ -50,12 +55,35 @@ def session(pid: int) -> int | None:
         return None
 
 
-def by_rest(api: Api) -> None:
+def edges(api: Api) -> dict[str, set[str]]:
+    """Each task with those that wait for it, as Airflow tells it."""
+    told = api.get("dags/retrain_72/tasks")["tasks"]
+    return {task["task_id"]: set(task["downstream_task_ids"]) for task in told}
+
+
+def dvc_tasks_of(house: Path) -> dict[str, set[str]]:
+    """The same as dvc.yaml tells it; what waits for a person, and for the whole, is not of DVC's."""
+    described = yaml.safe_load((house / "dvc.yaml").read_text())["stages"]
+    below = {
+        name: {
+            other
+            for other, stage in described.items()
+            if any(dep.startswith(f"artifacts/{name}") for dep in stage.get("deps", []))
+        }
+        for name in described
+    }
+    below["gate"].add("approve")
+    below["publish"].add("rollout")
+    return below
+
+
+def by_rest(house: Path, api: Api) -> None:
     run = api.trigger("retrain_72", "by-rest", {"until": "2026-11-20T02:00:00Z"})
     changes = followed(api, run)
     assert api.state("retrain_72", run) == "success"
     finished = [change.split()[0] for change in changes if change.endswith("success")]
-    assert finished == ["pull", "mine", "train", "publish", "rollout", "watch"]
+    assert finished == ["pull", "mine", "train", "gate", "publish", "rollout", "watch"]
+    assert edges(api) == dvc_tasks_of(house) | {"approve": {"publish"}, "rollout": {"watch"}, "watch": set()}
     assert api.xcom("retrain_72", run, "mine") == {"rows": 3, "skipped": False}
     assert "pull until 2026-11-20T02:00:00Z" in api.log("retrain_72", run, "pull")
     assert all((task.seconds or 0) > 0 for task in api.tasks("retrain_72", run).values())
@@ -65,10 +93,34 @@ def by_command_line(api: Api) -> None:
     assert airflow.cli(["dags", "trigger", "retrain_72", "--run-id", "by-hand"]) == 0
     followed(api, "by-hand")
     assert api.state("retrain_72", "by-hand") == "success"
-    skipped = {
-        name: api.xcom("retrain_72", "by-hand", name)["skipped"] for name in ("pull", "mine", "publish")
-    }
-    assert skipped == {"pull": False, "mine": True, "publish": True}
+    states = {name: task.state for name, task in api.tasks("retrain_72", "by-hand").items()}
+    unchanged = {name for name, state in states.items() if state == "skipped"}
+    assert unchanged == {"mine", "train", "gate", "approve", "publish"}
+    assert api.xcom("retrain_72", "by-hand", "mine") == {"rows": 3, "skipped": True}
+
+
+def by_an_asset(api: Api) -> None:
+    """What watch_72 emits when enough hard cases wait."""
+    assets = api.get("assets?name_pattern=hard-cases-full")["assets"]
+    api.post("assets/events", {"asset_id": assets[0]["id"], "extra": {}})
+    deadline = time.monotonic() + 60
+    while not (runs := api.get("dags/retrain_72/dagRuns?run_type=asset_triggered")["dag_runs"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    followed(api, runs[0]["dag_run_id"])
+    assert api.state("retrain_72", runs[0]["dag_run_id"]) == "success"
+
+
+def with_a_person_who_says_no(house: Path, api: Api) -> None:
+    run = api.trigger("retrain_72", "asked", {"require_approval": True, "force": True})
+    for task in api.follow("retrain_72", run):
+        if (task.name, task.state) == ("approve", "awaiting_input"):
+            place = f"dags/retrain_72/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
+            assert "b1" in api.get(place)["body"]
+            api.patch(place, {"chosen_options": ["Reject"]})
+    assert api.state("retrain_72", run) == "success"
+    receipt = json.loads((house / "artifacts/publish/receipt.json").read_text())
+    assert not receipt["published"] and receipt["why"].endswith("said no")
 
 
 def a_failure_shows_its_reason(house: Path, api: Api) -> None:
@@ -76,7 +128,10 @@ def a_failure_shows_its_reason(house: Path, api: Api) -> None:
         api.trigger("retrain_72", "bad", {"until": 5})
     run = api.trigger("retrain_72", "unknown", {"untill": "2026-11-20T02:00:00Z"})
     assert "mine upstream_failed" in followed(api, run)
-    assert api.reason("retrain_72", run, "pull") == "conf: unknown key 'untill'; known are until"
+    assert (
+        api.reason("retrain_72", run, "pull")
+        == "conf: unknown key 'untill'; known are until, dry_run, require_approval, painter, force"
+    )
     assert api.tasks("retrain_72", run)["pull"].tries == 1  # nothing to gain from another try
 
 

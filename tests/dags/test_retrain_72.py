@@ -30,6 +30,10 @@ print(json.dumps({
     "retries": sorted({task.retries for task in dag.tasks}),
     "active": [dag.max_active_runs, dag.max_active_tasks, dag.catchup, dag.is_paused_upon_creation],
     "start": str(dag.start_date),
+    "params": list(dag.params),
+    "gpu": sorted(f"{task.task_id} {task.queue} {task.executor}" for task in dag.tasks if task.pool == "gpu"),
+    "assets": [asset.name for _, asset in dag.timetable.asset_condition.iter_assets()],
+    "emitted": sorted(outlet.name for task in dag.tasks for outlet in task.outlets),
     "seconds": seconds,
     "modules": sorted({name.partition(".")[0] for name in set(sys.modules)}),
     "new": sorted({name.partition(".")[0] for name in set(sys.modules) - before}),
@@ -53,9 +57,10 @@ HEAVY = {
 }
 
 
-def parsed(home: Path, airflow_home: Path) -> dict[str, Any]:
+def parsed(home: Path, airflow_home: Path, **settings: str) -> dict[str, Any]:
     environment = {
         **os.environ,
+        **settings,
         "RETRAIN_HOME": str(home),
         "AIRFLOW_HOME": str(airflow_home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -81,6 +86,7 @@ def dag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "  train: {cmd: x, deps: [artifacts/pull], outs: [artifacts/train]}\n"
         "  champion: {cmd: x, outs: [artifacts/champion]}\n"
         "  gate: {cmd: x, deps: [artifacts/train, artifacts/champion], outs: [artifacts/gate]}\n"
+        "  publish: {cmd: x, deps: [artifacts/gate], outs: [artifacts/publish]}\n"
     )
     return parsed(home, tmp_path_factory.mktemp("airflow"))
 
@@ -92,13 +98,18 @@ def test_the_graph_is_that_of_dvc_yaml_and_ends_in_rollout(dag: dict[str, Any]) 
         "train": ["pull"],
         "champion": [],
         "gate": ["champion", "train"],
-        "rollout": ["gate"],
+        "approve": ["gate"],
+        "publish": ["approve", "gate"],
+        "rollout": ["publish"],
         "watch": ["rollout"],
     }
 
 
 def test_one_stage_at_a_time_and_one_night_at_a_time(dag: dict[str, Any]) -> None:
-    assert (dag["pools"], dag["retries"]) == (["house"], [1])
+    assert (dag["pools"], dag["retries"]) == (
+        ["default_pool", "house"],
+        [1],
+    )  # who waits for a person holds no house
     assert dag["active"] == [1, 1, False, False]
     assert dag["start"] == "None"
 
@@ -110,7 +121,8 @@ def test_the_shipped_dvc_yaml_is_a_night(tmp_path: Path) -> None:
         name: sorted(other for other in described if f"artifacts/{other}" in stage["deps"])
         for name, stage in described.items()
     }
-    assert dag["edges"] == by_deps | {"rollout": ["publish"], "watch": ["rollout"]}
+    by_deps["publish"] = sorted([*by_deps["publish"], "approve"])
+    assert dag["edges"] == by_deps | {"approve": ["gate"], "rollout": ["publish"], "watch": ["rollout"]}
 
 
 def test_parsing_costs_nothing_beyond_airflow_itself(dag: dict[str, Any]) -> None:
@@ -120,3 +132,28 @@ def test_parsing_costs_nothing_beyond_airflow_itself(dag: dict[str, Any]) -> Non
 def test_parsing_loads_nothing_heavy(dag: dict[str, Any]) -> None:
     assert not HEAVY & set(dag["modules"])
     assert "dvc_tasks" in dag["new"]
+
+
+def test_a_run_can_be_asked_for_what_a_person_may_want(dag: dict[str, Any]) -> None:
+    assert dag["params"] == ["until", "dry_run", "require_approval", "painter", "force"]
+
+
+def test_the_painters_on_offer_are_those_of_params() -> None:
+    from typing import get_args
+
+    from pipeline.params import PainterName
+
+    source = (REPOSITORY / "dags" / "retrain_72.py").read_text()
+    assert f"PAINTERS = {get_args(PainterName)}".replace("'", '"') in source
+
+
+def test_hard_cases_start_it_and_it_emits_none_itself(dag: dict[str, Any]) -> None:
+    assert dag["assets"] == ["hard-cases-full"]
+    assert not set(dag["assets"]) & set(dag["emitted"])  # it would start itself for ever
+
+
+def test_gpu_stages_wait_where_the_machine_says(dag: dict[str, Any], tmp_path: Path) -> None:
+    assert dag["gpu"] == []
+    settings = {"GPU_STAGES": "train, export", "GPU_EXECUTOR": "LocalExecutor"}
+    there = parsed(REPOSITORY, tmp_path, **settings)
+    assert there["gpu"] == ["export gpu LocalExecutor", "train gpu LocalExecutor"]

@@ -19,6 +19,18 @@ def changed(key: str, value: Any) -> dict[str, Any]:
     return values
 
 
+def test_one_night_may_paint_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.params.tonight import tonight
+
+    shipped = params.load(SHIPPED)
+    assert tonight(shipped) is shipped
+    monkeypatch.setenv("PAINTER", "sdxl")
+    assert tonight(shipped).synthesize.painters == ("sdxl",)
+    monkeypatch.setenv("PAINTER", "crayon")
+    with pytest.raises(Fixable, match="PAINTER: 'crayon' paints nothing; known are procedural"):
+        tonight(shipped)
+
+
 def test_the_shipped_file_is_valid() -> None:
     assert params.load(SHIPPED).backbone.name == "efficientnet-lite0"
 

@@ -83,6 +83,13 @@ def test_what_was_withdrawn_is_not_published_again(folders: dict[str, Path]) -> 
     assert hub.reigning(hub.at(HUB)) is None and len(hub.at(HUB).releases()) == 1
 
 
+def test_a_person_who_said_no_is_named(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFUSED", "ada said no")
+    receipt = judged(folders, "PASS")
+    assert (receipt["published"], receipt["why"]) == (False, "not approved: ada said no")
+    assert hub.at(HUB).attempts(None)  # a try that somebody stopped was a try
+
+
 def test_people_find_the_papers_of_a_release_beside_it(folders: dict[str, Path]) -> None:
     judged(folders, "PASS")
     papers = Path("hub/papers/1.0.0")
