@@ -26,6 +26,7 @@ SMALL = {
     "mine": {"cases": 12, "mistakes": 6},
     "synthesize": {"images": 4},
     "gate": {"parity_views": 8, "bootstrap": 50, "floor": 0.0},
+    "backup": {"store": "../copies"},
 }
 ANSWER = """
 from pathlib import Path
@@ -97,6 +98,49 @@ def test_dvc_and_airflow_make_the_same_bytes_and_a_second_night_makes_none(twins
     again = shell(other, "python", "-m", "pipeline", "night", "--challenges", "0", "--until", UNTIL)
     assert again.count("unchanged, skipped") == len(stages.NAMES) - 2  # pull and champion always look
     assert not left_over(other)
+
+
+LATER = """
+from datetime import UTC, datetime
+from pathlib import Path
+from pipeline import fiftyone_view, params, samples
+image = samples.read(Path("artifacts/mine"))["image"][0]
+with fiftyone_view.opened(params.load().people.dataset) as view:
+    view.say({image: 1}, "ann", datetime(2100, 6, 1, tzinfo=UTC), {})
+"""
+SAID = """
+from pipeline import fiftyone_view, params
+with fiftyone_view.opened(params.load().people.dataset) as view:
+    print("said", view.labels().sort("image").rows(), view.tags().sort("image").rows())
+    print("views", sorted(view.dataset.list_saved_views()))
+"""
+
+
+def test_all_is_deleted_and_restored_and_the_next_night_runs_as_if_nothing_had_happened(
+    twins: tuple[Path, Path],
+) -> None:
+    house = twins[0]
+    if not (house / "dvc.lock").exists():  # this test alone
+        shell(house, "python", "-m", "dvc", "repro", UNTIL=UNTIL)
+    shell(house, "python", "-c", LATER)  # a label that no night has seen yet
+    said, made = what_people_said(house), contents(house / "artifacts")
+    assert "'ann'" in said[0] and "'case'" in said[1]
+    shell(house, "python", "-m", "pipeline", "backup")
+    for lost in ("var", "artifacts", ".dvc/cache", ".dvc/tmp"):
+        shutil.rmtree(house / lost)
+    (house / "dvc.lock").unlink()
+    shell(house, "python", "-m", "pipeline", "restore")
+    assert contents(house / "artifacts") == made
+    assert " 0 new blocks" in shell(house, "python", "-m", "pipeline", "backup")
+    night = shell(house, "python", "-m", "dvc", "repro", UNTIL=UNTIL)
+    assert night.count("didn't change, skipping") == len(stages.NAMES) - 2
+    assert contents(house / "artifacts") == made
+    assert what_people_said(house) == said
+
+
+def what_people_said(house: Path) -> list[str]:
+    told = shell(house, "python", "-c", SAID).splitlines()
+    return [line for line in told if line.startswith(("said ", "views "))]
 
 
 LONG = bool(os.environ.get("LONG"))

@@ -32,7 +32,7 @@ print(json.dumps({
     "start": str(dag.start_date),
     "params": list(dag.params),
     "gpu": sorted(f"{task.task_id} {task.queue} {task.executor}" for task in dag.tasks if task.pool == "gpu"),
-    "assets": [asset.name for _, asset in dag.timetable.asset_condition.iter_assets()],
+    "assets": [asset.name for asset in dag.timetable.asset_condition.objects],
     "emitted": sorted(outlet.name for task in dag.tasks for outlet in task.outlets),
     "seconds": seconds,
     "modules": sorted({name.partition(".")[0] for name in set(sys.modules)}),
