@@ -11,7 +11,7 @@ from inference_runtime.errors import Away, Fixable
 from pipeline import told
 
 try:
-    from pipeline import chores, params, stages
+    from pipeline import chores, constancy, params, stages
     from pipeline.accounts import beside, runs
     from pipeline.watching import command as watching
 except ModuleNotFoundError as missing:  # the base install is the runtime alone
@@ -108,8 +108,9 @@ def _run_stage(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         print(*stages.preview(arguments.command, given, arguments.artifacts), sep="\n")
         return
+    booked = runs.booked(arguments.command, arguments.artifacts / arguments.command)
     try:
-        with runs.booked(arguments.command, arguments.artifacts / arguments.command):
+        with booked, constancy.kept(arguments.command, arguments.params):
             stages.run(arguments.command, given, arguments.artifacts)
     finally:
         beside.write(given.prices)

@@ -37,10 +37,10 @@ def test_a_night_by_rest_and_by_command_line(house: Path) -> None:
     before = [records.running(name) for name in airflow.NIGHT]
     services.up(["airflow"])
     assert [records.running(name) for name in airflow.NIGHT] == before  # one set, not two
-    by_rest(house, api)
-    by_command_line(api)
+    by_command_line_and_by_rest(house, api)
     by_an_asset(api)
     with_a_person_who_says_no(house, api)
+    a_past_night(api)
     a_failure_shows_its_reason(house, api)
     sessions = [record.pid for record in before if record]
     os.kill(sessions[1], signal.SIGKILL)  # the scheduler, which leaves its workers behind
@@ -77,38 +77,54 @@ def dvc_tasks_of(house: Path) -> dict[str, set[str]]:
     return below
 
 
-def by_rest(house: Path, api: Api) -> None:
-    run = api.trigger("retrain_72", "by-rest", {"until": "2026-11-20T02:00:00Z"})
-    changes = followed(api, run)
-    assert api.state("retrain_72", run) == "success"
+def by_command_line_and_by_rest(house: Path, api: Api) -> None:
+    assert airflow.cli(["dags", "trigger", "retrain_72", "--run-id", "by-hand"]) == 0
+    api.trigger("retrain_72", "by-rest", {"until": "2026-11-20T02:00:00Z"})
+    assert api.state("retrain_72", "by-rest") == "queued"  # two triggers at once are two nights, one by one
+    changes = followed(api, "by-hand")
+    assert api.state("retrain_72", "by-hand") == "success"
     finished = [change.split()[0] for change in changes if change.endswith("success")]
     assert finished == ["pull", "mine", "train", "gate", "publish", "rollout", "watch"]
     assert edges(api) == dvc_tasks_of(house) | {"approve": {"publish"}, "rollout": {"watch"}, "watch": set()}
-    assert api.xcom("retrain_72", run, "mine") == {"rows": 3, "skipped": False}
-    assert "pull until 2026-11-20T02:00:00Z" in api.log("retrain_72", run, "pull")
-    assert all((task.seconds or 0) > 0 for task in api.tasks("retrain_72", run).values())
+    assert api.xcom("retrain_72", "by-hand", "mine") == {"rows": 3, "skipped": False}
+    assert all((task.seconds or 0) > 0 for task in api.tasks("retrain_72", "by-hand").values())
+    unchanged_by_rest(api)
 
 
-def by_command_line(api: Api) -> None:
-    assert airflow.cli(["dags", "trigger", "retrain_72", "--run-id", "by-hand"]) == 0
-    followed(api, "by-hand")
-    assert api.state("retrain_72", "by-hand") == "success"
-    states = {name: task.state for name, task in api.tasks("retrain_72", "by-hand").items()}
+def unchanged_by_rest(api: Api) -> None:
+    followed(api, "by-rest")
+    assert api.state("retrain_72", "by-rest") == "success"
+    assert "pull until 2026-11-20T02:00:00Z" in api.log("retrain_72", "by-rest", "pull")
+    states = {name: task.state for name, task in api.tasks("retrain_72", "by-rest").items()}
     unchanged = {name for name, state in states.items() if state == "skipped"}
     assert unchanged == {"mine", "train", "gate", "approve", "publish"}
-    assert api.xcom("retrain_72", "by-hand", "mine") == {"rows": 3, "skipped": True}
+    assert api.xcom("retrain_72", "by-rest", "mine") == {"rows": 3, "skipped": True}
 
 
 def by_an_asset(api: Api) -> None:
     """What watch_72 emits when enough hard cases wait."""
     assets = api.get("assets?name_pattern=hard-cases-full")["assets"]
     api.post("assets/events", {"asset_id": assets[0]["id"], "extra": {}})
+    run = awaited_run(api, "asset_triggered")
+    followed(api, run)
+    assert api.state("retrain_72", run) == "success"
+
+
+def a_past_night(api: Api) -> None:
+    when = ["--from-date", "2026-11-01", "--to-date", "2026-11-01T12:00:00", "--max-active-runs", "1"]
+    assert airflow.cli(["backfill", "create", "--dag-id", "retrain_72", *when]) == 0
+    run = awaited_run(api, "backfill")
+    followed(api, run)
+    assert api.state("retrain_72", run) == "success"
+    assert "pull until 2026-11-01T02:00:00Z" in api.log("retrain_72", run, "pull")
+
+
+def awaited_run(api: Api, kind: str) -> str:
     deadline = time.monotonic() + 60
-    while not (runs := api.get("dags/retrain_72/dagRuns?run_type=asset_triggered")["dag_runs"]):
+    while not (runs := api.get(f"dags/retrain_72/dagRuns?run_type={kind}")["dag_runs"]):
         assert time.monotonic() < deadline
         time.sleep(0.3)
-    followed(api, runs[0]["dag_run_id"])
-    assert api.state("retrain_72", runs[0]["dag_run_id"]) == "success"
+    return str(runs[0]["dag_run_id"])
 
 
 def with_a_person_who_says_no(house: Path, api: Api) -> None:
