@@ -76,6 +76,7 @@ def settings() -> dict[str, str]:
     broker = os.environ.get("AIRFLOW__CELERY__BROKER_URL") or servers.redis()
     return {
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
         "AIRFLOW__CELERY__BROKER_URL": broker,
         "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{database}",
