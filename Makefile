@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # By module where pip has put it beyond the PATH.
 UV = $$(command -v uv || echo python3 -m uv)
 # Not all of them: some extras cannot live beside each other and have an environment of their own (`make env-NAME`).
-EXTRAS = --extra pipeline --extra signing --extra fiftyone --extra airflow --extra diffusion --extra video --extra redis
+EXTRAS = --extra pipeline --extra signing --extra fiftyone --extra airflow --extra cluster --extra diffusion --extra video --extra redis
 
 help: ## what can be made
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'

@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif("LONG" not in os.environ, reason=f"takes minutes; `{COMMAND}` runs it"),
     pytest.mark.skipif(
         importlib.util.find_spec("airflow.providers.celery") is None,
-        reason="needs the extra `cluster`: `uv sync --inexact --extra cluster`",
+        reason="needs the extra `cluster`: `make setup`",
     ),
 ]
 
