@@ -16,6 +16,7 @@ IDLE_SECONDS = 75.0
 BODY_SECONDS = 30.0
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 64 << 20
+BLANK = b"\r\n\r\n"  # what ends a head
 
 
 class State(Enum):
@@ -67,8 +68,7 @@ class Connection(asyncio.BufferedProtocol):
                 if self._lingered > LINGER_BYTES:
                     self.close()
             case _:
-                self._text += self._traffic.scratch[:count]
-                self._read_on()
+                self._read(self._traffic.scratch[:count])
 
     def answer(self, exchange: Exchange, response: Response) -> None:
         """Nothing happens when the exchange was answered before, or its client is gone."""
@@ -103,26 +103,39 @@ class Connection(asyncio.BufferedProtocol):
     def close(self) -> None:
         self._transport.abort()
 
+    def _read(self, got: memoryview) -> None:
+        """Most often a whole head, and of the body what came with it, which is copied once."""
+        if self._state is State.HEAD and not self._text:
+            text = bytes(got[:HEAD_BYTES])
+            end = text.find(BLANK)
+            if end >= 0:
+                self._admit_parsed(text[:end], got[end + len(BLANK) :])
+                return
+        self._text += got
+        self._read_on()
+
     def _read_on(self) -> None:
         """Begins a request if its head is whole."""
         if self._state is State.ANSWER and len(self._text) > HEAD_BYTES:
             self._transport.pause_reading()  # whoever sends ahead of the answers waits
         if self._state is not State.HEAD:
             return
-        end = self._text.find(b"\r\n\r\n")
+        end = self._text.find(BLANK)
         if end > HEAD_BYTES or (end < 0 and len(self._text) > HEAD_BYTES):
             reason = f"head: longer than {HEAD_BYTES >> 10} KiB"
             self._refuse(Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, reason))
         elif end >= 0:
-            text, rest = self._text[:end], self._text[end + 4 :]
-            head = None
-            try:
-                head = wire.parsed(text)
-                self._admit(head, rest)
-            except Refusal as refusal:
-                self._refuse(refusal, head)
+            self._admit_parsed(self._text[:end], self._text[end + len(BLANK) :])
 
-    def _admit(self, head: Head, rest: bytes) -> None:
+    def _admit_parsed(self, text: bytes, rest: bytes | memoryview) -> None:
+        head = None
+        try:
+            head = wire.parsed(text)
+            self._admit(head, rest)
+        except Refusal as refusal:
+            self._refuse(refusal, head)
+
+    def _admit(self, head: Head, rest: bytes | memoryview) -> None:
         self._held, self._head, self._patience = head.length, head, self._door.patience
         self._traffic.held += head.length
         try:
@@ -133,10 +146,10 @@ class Connection(asyncio.BufferedProtocol):
         except Refusal as refusal:
             if head.length:
                 raise
-            self._text, self._body = rest, BytesIO()
+            self._text, self._body = bytes(rest), BytesIO()
             self._begin(refusal)
             return
-        self._text = rest[head.length :]
+        self._text = bytes(rest[head.length :])
         self._body = BytesIO(bytes(head.length))
         whole = self._body.getbuffer()
         whole[: len(rest)] = rest[: head.length]

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from inference_runtime.exchange import Exchange
 from inference_runtime.metrics import Metrics
-from inference_runtime.wire import HEAD_BYTES, Response
+from inference_runtime.wire import Response
 
 if TYPE_CHECKING:
     from inference_runtime.connection import Connection
 
 TICK_SECONDS = 0.05
+SCRATCH_BYTES = 512 << 10
 
 
 class Traffic:
@@ -29,8 +30,9 @@ class Traffic:
         self.draining = False
         self.metrics = metrics
         self.connections: set[Connection] = set()
-        # Heads are read into one place, for they are parsed before the next one is read.
-        self.scratch = memoryview(bytearray(HEAD_BYTES))
+        # Heads are read into one place, for they are parsed before the next one is read. With a head comes
+        # what has arrived of its body: to copy that is cheaper than to be woken again for it.
+        self.scratch = memoryview(bytearray(SCRATCH_BYTES))
         self._loop = loop
         self._outbox: deque[tuple[Connection, Exchange, Response]] = deque()
         self._is_told = False
