@@ -13,9 +13,9 @@ from inference_runtime.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-# The lock's versions on CPython 3.11, x86-64 Linux; what docs/runtime.md says, and a twentieth.
-INSTALLED_MB = 220
-IMPORT_CPU_SECONDS = 2.0
+# docs/runtime.md says 145 MB and 0.34 s of the lock's versions; the rest is for a busy machine.
+INSTALLED_MB = 152
+IMPORT_CPU_SECONDS = 0.7
 BROUGHT = {"flatbuffers", "numpy", "onnxruntime", "packaging", "pillow", "protobuf", "pybase64", "retrain-72"}
 
 

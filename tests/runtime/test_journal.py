@@ -417,6 +417,42 @@ def test_an_old_image_that_is_asked_about_again_stays(tmp_path: Path) -> None:
     assert [file.stem for file in (tmp_path / "images").rglob("*.jpg")] == [answer_for(b"1").image]
 
 
+def test_an_image_that_can_not_be_synced_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = {answer_for(data).image: data for data in (b"1", b"2", b"3", b"4")}
+    bad, sync = answer_for(b"2").image, os.fsync
+
+    def picky(handle: int) -> None:
+        if bad in str(Path(f"/proc/self/fd/{handle}").readlink()):
+            raise OSError(5, "Input/output error")
+        sync(handle)
+
+    for folder in ("images", "drafts"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setattr(os, "fsync", picky)
+    writer = images.Writer(tmp_path / "images", tmp_path / "drafts")
+    failed = writer.put(group)
+    writer.close()
+    assert list(failed) == [bad] and failed[bad].strerror == "Input/output error"
+    assert {file.stem for file in (tmp_path / "images").rglob("*.jpg")} == group.keys() - {bad}
+    assert list((tmp_path / "drafts").iterdir()) == []
+
+
+def test_a_crowd_is_written_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk, sync = threading.Event(), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (disk.wait(10), sync(handle)))
+    monkeypatch.setattr("inference_runtime.journal.GROUP", 10)
+    journal = Journal(tmp_path)
+    asked = [b"%d" % n for n in range(35)]
+    promised = [journal.submit(answer_for(data), data, 1.0) for data in asked]
+    disk.set()
+    ids = [one.result(timeout=10) for one in promised]
+    journal.close()
+    assert len(set(ids)) == 35 and journal.written == 35
+    assert [entry.id for entry in everything(tmp_path) if isinstance(entry, Entry)] == ids
+
+
 def test_a_folder_that_can_not_be_one_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Fixable, match=r"journal .*/file: .*; name a folder") as caught:

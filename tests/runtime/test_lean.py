@@ -68,16 +68,16 @@ def test_the_package_and_its_command_load_next_to_nothing() -> None:
 
 
 def test_what_is_installed_and_imported_stays_small() -> None:
-    """The README promises both figures."""
+    """The README promises 145 MB and 0.34 CPU-seconds; test_install.py installs it for real."""
     names = ("numpy", "onnxruntime", "pillow", "pybase64", "flatbuffers", "protobuf", "packaging")
     files = [file for name in names for file in distribution(name).files or ()]
     places = {Path(str(file.locate())) for file in files}
     installed = sum(place.stat().st_size for place in places if place.is_file())
-    assert installed < 220e6, f"{installed / 1e6:.0f} MB"
+    assert installed < 152e6, f"{installed / 1e6:.0f} MB"
     served = "inference_runtime.server, inference_runtime.engines.onnx"
     code = f"import time; import {served}; print(time.process_time())"
     spent = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(3)]
-    assert min(spent) < 2.0, f"{min(spent):.2f} CPU-seconds"
+    assert min(spent) < 0.7, f"{min(spent):.2f} CPU-seconds"
 
 
 @pytest.mark.parametrize("file", sorted(ROOM.rglob("*.py")), ids=lambda file: str(file.relative_to(ROOM)))

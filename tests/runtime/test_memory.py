@@ -1,6 +1,7 @@
 """What was answered is let go at once, without the collector of cycles, which under load comes late."""
 
 import gc
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from inference_runtime import memory
 from inference_runtime.bundle import Bundle
 from inference_runtime.journal import Journal
 from inference_runtime.ledger import Ledger
+from inference_runtime.memory import GROWN_BYTES, LOOK_SECONDS, Memory
 
 Make = Callable[..., Bundle]
 Picture = Callable[..., bytes]
@@ -70,3 +73,25 @@ def test_large_requests_leave_nothing_behind(
         assert server.predict(body)[0] == status
     grown = resident_mib(server.process.pid) - before
     assert grown < REQUESTS * PADDING / (1 << 20) / 4, f"{grown:.0f} MiB"
+
+
+def test_what_a_crowd_needed_is_given_back_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, given = [100 << 20], []
+
+    def trim(pad: int) -> None:
+        given.append(held[0])
+        held[0] = 105 << 20
+
+    watched = Memory()
+    monkeypatch.setattr(watched, "_trim", trim)
+    monkeypatch.setattr(memory, "own_bytes", lambda: held[0])
+    seen = []
+    for look, bytes_held in enumerate((100 << 20, (100 << 20) + GROWN_BYTES, 200 << 20, 110 << 20)):
+        held[0] = bytes_held
+        for moment in range(5):
+            watched.watch((look + moment / 5) * LOOK_SECONDS + 1)
+        for thread in threading.enumerate():
+            if thread.name == "memory":
+                thread.join()
+        seen.append(len(given))
+    assert seen == [0, 0, 1, 1], "a little more is no reason, and the new leanest is what is left"
