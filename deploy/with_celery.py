@@ -12,7 +12,6 @@ name none, throw-away ones are started (`apt-get install -y postgresql redis-ser
 import argparse
 import os
 import shlex
-import subprocess
 import sys
 
 import servers
@@ -37,9 +36,10 @@ def main() -> int:
                 up()
             case "worker":
                 settle()
-                return subprocess.call(_worker(given.queue))
+                # In place of this process: who stops the script stops the worker.
+                os.execve(sys.executable, _worker(given.queue), {**os.environ, **_environment()})
             case "env":
-                for name, value in settings().items():
+                for name, value in (settings() | _address()).items():
                     print(f"export {name}={shlex.quote(value)}")
             case "down":
                 down()
@@ -89,6 +89,16 @@ def settings() -> dict[str, str]:
     }
 
 
+def _address() -> dict[str, str]:
+    """Where tasks report to; another machine has to say another host."""
+    name = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
+    return {name: _environment()[name]}
+
+
+def _environment() -> dict[str, str]:
+    return airflow.environment(airflow.port())
+
+
 def _service(queue: str) -> Service:
     port = airflow.port()
     return Service(
@@ -97,7 +107,7 @@ def _service(queue: str) -> Service:
         port=port,
         url=f"http://127.0.0.1:{port}",
         ready=_is_ready,
-        environment=airflow.environment(port),
+        environment=_environment(),
     )
 
 

@@ -11,7 +11,6 @@ import argparse
 import os
 import secrets
 import shlex
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -38,7 +37,8 @@ def main() -> int:
                 for name, value in told().items():
                     print(f"export {name}={shlex.quote(value)}")
             case "worker":
-                return subprocess.call(worker(), env={**os.environ, **of_worker()})
+                # In place of this process: who stops the script stops the worker.
+                os.execve(sys.executable, worker(), {**os.environ, **of_worker()})
             case "down":
                 services.down()
     except Fixable as error:
@@ -65,7 +65,7 @@ def told() -> dict[str, str]:
 
 
 def of_worker() -> dict[str, str]:
-    """All that a worker knows. Its home is its own, and the address of the database leads nowhere."""
+    """All that a worker knows. Its home is its own, and its database stays empty."""
     door, secret = os.environ.get("EDGE_URL"), os.environ.get("EDGE_SECRET")
     if not door or not secret:
         raise Fixable(

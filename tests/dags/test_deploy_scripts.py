@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -106,4 +107,5 @@ def test_one_remote_worker_over_http(house: Path, remote: subprocess.Popen[bytes
     tasks = night(airflow.api())
     assert {name for name, task in tasks.items() if "Edge" in (task["executor"] or "")} == GPU
     assert remote.poll() is None
-    assert not (house / "far" / "nothing.db").exists()  # it never asked a database
+    with sqlite3.connect(house / "far" / "nothing.db") as own:
+        assert not own.execute("SELECT name FROM sqlite_master").fetchall()  # it asked no database
