@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from inference_runtime.errors import Fixable
+from inference_runtime.errors import Away, Fixable
 
 
 class StoreError(Fixable):
     """The store will not have it, and trying again changes nothing before a person does something."""
+
+
+class StillUnsteady(StoreError, Away):
+    """It failed as often as it was asked; the same again, later, may go well."""
 
 
 class Unsteady(Exception):

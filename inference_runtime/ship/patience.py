@@ -6,7 +6,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import TypeVar
 
-from inference_runtime.ship.objects import StoreError, Unsteady
+from inference_runtime.ship.objects import StillUnsteady, Unsteady
 
 TRIES = 7
 FIRST_SECONDS = 0.5
@@ -22,7 +22,7 @@ class Stopped(Exception):
 
 
 def patiently(call: Callable[[], Result], stop: Event) -> Result:
-    """What `call` returns; StoreError once it failed TRIES times. Ends early, by Stopped, when asked to."""
+    """What `call` returns; StillUnsteady once it failed TRIES times. Ends early, by Stopped, when asked to."""
     for tried in range(1, TRIES + 1):
         if stop.is_set():
             raise Stopped
@@ -30,7 +30,7 @@ def patiently(call: Callable[[], Result], stop: Event) -> Result:
             return call()
         except Unsteady as error:
             if tried == TRIES:
-                raise StoreError(f"{error}; {TRIES} tries failed, run it again later") from error
+                raise StillUnsteady(f"{error}; {TRIES} tries failed, run it again later") from error
             log.warning("%s; try %d of %d failed", error, tried, TRIES)
         stop.wait(_pause(tried))
     raise AssertionError("unreachable")

@@ -11,6 +11,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from inference_runtime.errors import Away, Fixable
+from inference_runtime.ship import patience
 from pipeline.chores.copies import keep, restore, vault
 from pipeline.chores.copies.manifest import BLOCKS, MANIFESTS, unpacked
 
@@ -211,9 +212,10 @@ def test_a_bucket_keeps_copies_like_a_folder(
     assert files(house / "var/images") == before
     with pytest.raises(FileNotFoundError):
         vault.at(bucket).get("blocks/none")
-    with pytest.raises(Fixable, match=r"backup\.store: s3://nowhere.*check the bucket") as wrong:
+    with pytest.raises(Fixable, match=r"backup\.store: s3://nowhere.*create the bucket") as wrong:
         restore.listed("s3://nowhere")
     assert not isinstance(wrong.value, Away)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(Away, match="check the bucket, AWS_ENDPOINT_URL"):
+    monkeypatch.setattr(patience, "FIRST_SECONDS", 0.01)
+    with pytest.raises(Away, match="7 tries failed, run it again later"):
         restore.listed(bucket)

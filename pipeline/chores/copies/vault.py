@@ -1,11 +1,17 @@
 """Where copies are kept: a folder, or a bucket that speaks S3. Objects appear whole."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol
 
-from inference_runtime.errors import Away, Fixable
+from inference_runtime.ship import s3
+from inference_runtime.ship.patience import patiently
 from pipeline import drafts
+
+LINE = "params.yaml backup.store"
+RIGHTS = "s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject"
 
 
 class Vault(Protocol):
@@ -44,65 +50,46 @@ class Folder:
 
 
 class Bucket:
+    """What may pass is tried again, a bounded number of times."""
+
     def __init__(self, address: str) -> None:
         self.address = address
         self.bucket, _, prefix = address.removeprefix("s3://").partition("/")
-        self.prefix = f"{prefix.rstrip('/')}/" if prefix else ""
-        self.client = _client()
+        self.prefix = f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
+        self.client = s3.client(address, connections=4)
 
     def names(self, prefix: str) -> list[str]:
-        pages = self.client.get_paginator("list_objects_v2")
-        found = self._asked(
-            lambda: [
-                item["Key"].removeprefix(self.prefix)
-                for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
-                for item in page.get("Contents", [])
-            ]
-        )
-        return sorted(found)
+        return sorted(item["Key"].removeprefix(self.prefix) for item in self._listed(prefix))
 
     def put(self, name: str, data: bytes) -> None:
-        self._asked(lambda: self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=data))
+        self._asked(lambda: self.client.put_object(**self._key(name), Body=data))
 
     def get(self, name: str) -> bytes:
-        try:
-            return bytes(
-                self._asked(
-                    lambda: self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)["Body"].read()
-                )
-            )
-        except self.client.exceptions.NoSuchKey:
-            raise FileNotFoundError(f"{self.address}/{name}") from None
+        return bytes(self._asked(lambda: self.client.get_object(**self._key(name))["Body"].read()))
 
     def drop(self, names: Iterable[str]) -> None:
         for name in names:
-            self._asked(
-                lambda name=name: self.client.delete_object(Bucket=self.bucket, Key=self.prefix + name)
-            )
+            self._asked(partial(self.client.delete_object, **self._key(name)))
 
-    def _asked(self, what: Any) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError
+    def _listed(self, prefix: str) -> Iterator[dict[str, Any]]:
+        asked = {"Bucket": self.bucket, "Prefix": self.prefix + prefix}
+        while True:
+            page = self._asked(partial(self.client.list_objects_v2, **asked))
+            yield from page.get("Contents", [])
+            if not page.get("IsTruncated"):
+                return
+            asked["ContinuationToken"] = page["NextContinuationToken"]
 
+    def _key(self, name: str) -> dict[str, str]:
+        return {"Bucket": self.bucket, "Key": self.prefix + name}
+
+    def _asked(self, call: Callable[[], Any]) -> Any:
+        return patiently(lambda: self._judged(call), Event())
+
+    def _judged(self, call: Callable[[], Any]) -> Any:
         try:
-            return what()
-        except self.client.exceptions.NoSuchKey:
-            raise
-        except (BotoCoreError, ClientError) as error:
-            raise self._refusal(error) from None
-
-    def _refusal(self, error: Exception) -> Fixable:
-        from botocore.exceptions import ConnectionError, HTTPClientError
-
-        line = (
-            f"params.yaml: backup.store: {self.address}: {error}; check the bucket, AWS_ENDPOINT_URL and the"
-        )
-        kind = Away if isinstance(error, ConnectionError | HTTPClientError) else Fixable
-        return kind(f"{line} AWS_* credentials")
-
-
-def _client() -> Any:
-    import boto3
-    from botocore.config import Config
-
-    retries = {"max_attempts": 4, "mode": "standard"}
-    return boto3.client("s3", config=Config(retries=retries, connect_timeout=5))
+            return call()
+        except s3.failures() as error:
+            if s3.code(error) in ("NoSuchKey", "404"):
+                raise FileNotFoundError(f"not in {self.address}") from None
+            raise s3.refusal(error, f"{LINE}: {self.address}", LINE, RIGHTS) from None
