@@ -22,7 +22,7 @@ class Stopped(Exception):
 
 
 def patiently(call: Callable[[], Result], stop: Event) -> Result:
-    """What `call` returns; StillUnsteady once it failed TRIES times. Ends early, by Stopped, when asked to."""
+    """What `call` returns; StillUnsteady once it failed TRIES times. Stopped, when asked to end."""
     for tried in range(1, TRIES + 1):
         if stop.is_set():
             raise Stopped
