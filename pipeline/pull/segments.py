@@ -51,7 +51,10 @@ class Reading:
 
 
 def reading(shelf: Store, segment: Object, into: Path) -> Reading:
-    lines = list(enumerate(read(shelf.local(segment, into)), 1))
+    file = shelf.local(segment, into)
+    lines = list(enumerate(read(file), 1))
+    if file.is_relative_to(into):
+        file.unlink()
     judged = _table(segment.name, lines).with_columns(reason=_verdict())
     wrong = judged.filter(pl.col("reason").is_not_null()).select("line", "image", "reason", file="segment")
     unread = samples.frame(list(_unread(segment.name, lines)), BROKEN)

@@ -46,8 +46,7 @@ class Bucket:
 
     def local(self, found: Object, into: Path) -> Path:
         copy = into / found.mark / Path(found.name).name
-        if not copy.exists():
-            drafts.write(copy, self._try(lambda: self._get(found.name, found.size)))
+        drafts.write(copy, self._try(lambda: self._get(found.name, found.size)))
         return copy
 
     def _get(self, name: str, size: int | None) -> bytes:

@@ -255,6 +255,16 @@ def spied(real: Callable[..., Any], seen: list[str]) -> Callable[..., Any]:
     return call
 
 
+def test_many_nights_leave_few_hauls_and_every_entry(
+    out: Path, journalled: Callable[[Path, range], list[str]]
+) -> None:
+    for night in range(20):
+        journalled(JOURNAL, range(300 + night, 302 + night))
+        pull.run(params(), PEOPLE, out)
+    assert samples.read(out, "predictions.parquet").height == 8 + 20 * 2
+    assert len(list(Path("var/pulled").glob("*/hauls/*"))) <= 6
+
+
 def test_a_ledger_that_is_lost_or_torn_costs_a_longer_pull_only(out: Path) -> None:
     pull.run(params(), PEOPLE, out)
     before = {file.name: file.read_bytes() for file in out.iterdir()}

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import polars as pl
 import pytest
 import yaml
@@ -27,9 +28,12 @@ stages.run("pull", params.load(), Path("artifacts"))
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
 
 
+IMPORTED = ("polars", "boto3", "pipeline.pull", "pipeline.stages", "pipeline.store.bucket")
+
+
 @pytest.fixture(scope="module")
 def forks() -> Iterator[Forks]:
-    started = Forks("polars", "boto3", "pipeline.pull", "pipeline.stages", "pipeline.store.bucket")
+    started = Forks(*IMPORTED)
     yield started
     started.stop()
 
@@ -38,13 +42,13 @@ def forks() -> Iterator[Forks]:
 def house(
     home: Path, base_set: Callable[[Path, range], Path], journalled: Callable[[Path, range], list[str]]
 ) -> Path:
-    """Base, gold and labels; seven segments, some of whose pictures are in several, and one broken line."""
+    """Base, gold and labels; five segments, some of whose pictures are in several, and one broken line."""
     base_set(home / "base", range(12))
     base_set(home / "gold", range(10, 20))
     names: list[str] = []
-    for first in range(100, 142, 6):
+    for first in range(100, 130, 6):
         names += journalled(home / "journal", range(first, first + 8))
-    segment = sorted((home / "journal/segments").glob("*.log"))[3]
+    segment = sorted((home / "journal/segments").glob("*.log"))[2]
     segment.write_bytes(segment.read_bytes()[:-9])
     (home / "labels").mkdir()
     lines = [f"{name},{number % 2},ann,2026-01-01" for number, name in enumerate(names[:20])]
@@ -80,7 +84,7 @@ def test_killed_anywhere_and_run_again(house: Path, forks: Forks) -> None:
     whole = forks.run(place, PULL)
     undisturbed = contents(place)
     predictions = pl.read_parquet(place / "artifacts/pull/predictions.parquet")
-    assert (predictions.height, predictions["id"].n_unique()) == (7 * 8 - 1, 7 * 8 - 1)
+    assert (predictions.height, predictions["id"].n_unique()) == (5 * 8 - 1, 5 * 8 - 1)
     rng = random.Random()
     for _ in range(KILLS):
         place = empty(house, "killed")
@@ -99,3 +103,22 @@ def test_killed_again_and_again_it_comes_home_at_last(house: Path, forks: Forks)
         forks.run(place, PULL, kill_after=random.uniform(0, whole))
     forks.run(place, PULL)
     assert contents(place) == undisturbed
+
+
+def test_killed_on_its_way_from_a_bucket(house: Path, s3_server: str) -> None:
+    client = boto3.session.Session().client("s3")
+    client.create_bucket(Bucket="journals")
+    for file in sorted(one for one in (house / "journal").rglob("*.*") if one.suffix in (".log", ".jpg")):
+        name = file.relative_to(house / "journal").as_posix()
+        client.put_object(Bucket="journals", Key=name, Body=file.read_bytes())
+    given = (house / "params.yaml").read_text().replace(str(house / "journal"), "s3://journals")
+    (house / "params.yaml").write_text(given)
+    forks = Forks(*IMPORTED)  # which knows the way to the server
+    whole = forks.run(empty(house, "undisturbed"), PULL)
+    undisturbed = contents(house / "undisturbed")
+    for _ in range(8):
+        place = empty(house, "killed")
+        forks.run(place, PULL, kill_after=random.uniform(0, whole))
+        forks.run(place, PULL)
+        assert contents(place) == undisturbed
+    forks.stop()
