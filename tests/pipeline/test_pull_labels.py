@@ -162,7 +162,9 @@ def test_all_files_of_the_folder_are_read(tmp_path: Path) -> None:
     exported(tmp_path, [task(A, annotation("clear"))])
     (tmp_path / "bob.csv").write_text(f"image,label,labeler,at\n{A},1,bob,2026-01-01\n")
     (tmp_path / "notes.txt").write_text("of no interest")
+    (tmp_path / "export again.json").write_text((tmp_path / "export.json").read_text())
     words = labels.handed_in(tmp_path)
+    assert words.height == 2
     assert set(words.select("labeler", "label", "via").rows()) == {
         ("ann@example.com", 0, "label-studio"),
         ("bob", 1, "csv"),

@@ -14,12 +14,15 @@ READERS = {".csv": tables.words, ".json": label_studio.words}
 
 
 def handed_in(folder: Path) -> pl.DataFrame:
-    """The words of every CSV file and every export of Label Studio in a folder, which may be absent."""
+    """The words of every CSV file and every export of Label Studio in a folder, which may be absent.
+
+    Later exports repeat what earlier ones said; that is one word.
+    """
     rows: list[dict[str, Any]] = []
     for file in sorted(folder.glob("*")):
         if read := READERS.get(file.suffix.lower()):
             rows += read(file)
-    return samples.frame(rows, samples.WORDS)
+    return samples.frame(rows, samples.WORDS).unique()
 
 
 def of_sets(offered: pl.DataFrame) -> pl.DataFrame:
