@@ -13,6 +13,7 @@ from pipeline.pull import base, journal, labels
 from pipeline.pull.labels import remembered, verdicts
 from pipeline.pull.quarantine import Quarantine
 
+PREDICTIONS = "predictions.parquet"
 SAID = "said.parquet"  # every word on every picture
 CONFLICTS = "conflicts.parquet"
 
@@ -28,7 +29,7 @@ def run(params: Pull, people: People, out: Path) -> None:
     table, words = _with_people(journal.merge(known, predictions), words, params, people.dataset, until)
     conflicts = verdicts.conflicts(verdicts.judged(words, params.trust))
     samples.write(table, out)
-    samples.write(predictions, out, "predictions.parquet")
+    samples.keep(predictions, out / PREDICTIONS)
     samples.keep(words.sort(list(samples.WORDS)), out / SAID)
     samples.keep(conflicts.sort(list(samples.WORDS)), out / CONFLICTS)
     quarantine.write(out)

@@ -25,7 +25,10 @@ PREDICTIONS = {
 
 
 def read(params: Pull, until: datetime, quarantine: Quarantine, known: Collection[str]) -> pl.DataFrame:
-    """Every answer up to then whose picture is home; `known` are pictures that came by another way."""
+    """Every answer up to then whose picture is home, by picture and time.
+
+    `known` are pictures that came by another way.
+    """
     shelf = store.at(params.journal, "pull.journal", params.connections)
     with ledger.opened(params.journal) as book:
         entries, broken = _brought(shelf, book, params, until)
@@ -34,7 +37,7 @@ def read(params: Pull, until: datetime, quarantine: Quarantine, known: Collectio
     wanted = pictures.missing(entries.filter("pictured")["image"].unique())
     absent = pictures.fetch(shelf, wanted, params.connections)
     quarantine.take(_places(entries, absent))
-    return samples.conform(_whole(entries, absent, known), PREDICTIONS)
+    return samples.conform(_whole(entries, absent, known), PREDICTIONS).sort("image", "at", "id")
 
 
 def _brought(
@@ -100,11 +103,8 @@ def _whole(entries: pl.DataFrame, absent: dict[str, str], known: Collection[str]
 def merge(known: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
     """One row per image with its latest answer; an image of the base or gold set stays one."""
     # What a shadow said was no answer to anybody.
-    latest = (
-        predictions.filter(pl.col("role") != "shadow")
-        .sort("at", "id")
-        .unique("image", keep="last", maintain_order=True)
-    )
+    given = predictions.filter(pl.col("role") != "shadow")
+    latest = given.unique("image", keep="last", maintain_order=True)
     answered = known.drop("at", "p", "bundle").join(
         latest.select("image", "at", "p", "bundle"), on="image", how="left"
     )
