@@ -46,7 +46,8 @@ class Bucket:
 
     def local(self, found: Object, into: Path) -> Path:
         copy = into / found.mark / Path(found.name).name
-        drafts.write(copy, self._try(lambda: self._get(found.name, found.size)))
+        if not copy.exists():
+            drafts.write(copy, self._try(lambda: self._get(found.name, found.size)))
         return copy
 
     def _get(self, name: str, size: int | None) -> bytes:
