@@ -25,7 +25,7 @@ class Store(Protocol):
         """The bytes, whole; FileNotFoundError where there are none."""
 
     def local(self, found: Object, into: Path) -> Path:
-        """A local file with these bytes, copied to the folder `into` where they are far away; a copy there serves again."""
+        """A local file with these bytes; of what is far away a copy in the folder `into`, made once."""
 
 
 def at(address: str, key: str, connections: int) -> Store:
