@@ -102,15 +102,21 @@ def _add_stage(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", 
 
 
 def _run_stage(arguments: argparse.Namespace) -> None:
+    from pipeline import experiments
     from pipeline.params.tonight import tonight
 
     given = tonight(params.load(arguments.params))
     if arguments.dry_run:
         print(*stages.preview(arguments.command, given, arguments.artifacts), sep="\n")
         return
-    booked = runs.booked(arguments.command, arguments.artifacts / arguments.command)
+    folder = arguments.artifacts / arguments.command
+    booked = runs.booked(arguments.command, folder)
     try:
-        with booked, constancy.kept(arguments.command, arguments.params):
+        with (
+            experiments.told(given.train.trainer.wandb, folder),
+            booked,
+            constancy.kept(arguments.command, arguments.params),
+        ):
             stages.run(arguments.command, given, arguments.artifacts)
     finally:
         beside.write(given.prices)

@@ -11,6 +11,7 @@ from airflow.sdk import DAG, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 from house_approval import refusal
 from house_commands import HouseCommand, home, python
+from house_lineage import artifact, record, shelf
 
 REPORTS = {
     "gate": "gate",
@@ -70,7 +71,7 @@ class DvcStage(HouseCommand):
     """One stage, run by DVC. Unchanged, it is shown as skipped; what reads it goes on all the same."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"outlets": [shelf(kwargs["task_id"])], **kwargs})
         self.operator_extra_links = (ReportLink(),) if self.task_id in REPORTS else ()
 
     def command(self, asked: Mapping[str, Any]) -> list[str]:
@@ -92,6 +93,12 @@ class DvcStage(HouseCommand):
             context["ti"].xcom_push(key="return_value", value=came)
             raise AirflowSkipException(f"{self.task_id}: unchanged")
         return came
+
+    def post_execute(self, context: Mapping[str, Any], result: Any = None) -> None:
+        """What it made is told with its origin; a dry run made nothing."""
+        if not context["params"].get("dry_run"):
+            told = record(home(), self.task_id, context["dag_run"].run_id)
+            context["outlet_events"][shelf(self.task_id)].add(artifact(self.task_id), extra=told)
 
     def result(self, lines: list[str], told: Mapping[str, Any]) -> dict[str, Any]:
         return {**_summary(self.task_id), "skipped": any(_says_skipped(line, self.task_id) for line in lines)}

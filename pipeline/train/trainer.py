@@ -14,8 +14,7 @@ import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 from torch.utils.data import DataLoader
 
-from inference_runtime.errors import Fixable
-from pipeline import features
+from pipeline import experiments, features
 from pipeline.params import Train
 from pipeline.progress import say
 from pipeline.train.heads import MCC, UNSEEN, Batch, Heads
@@ -59,18 +58,10 @@ def _trainer(params: Train, checkpoint: Path, shared: bool) -> lightning.Trainer
 def _logger(project: str | None) -> Any:
     if project is None:
         return False
-    try:
-        import wandb  # noqa: F401
-        from pytorch_lightning.loggers import WandbLogger
-    except ModuleNotFoundError:
-        raise Fixable(
-            "params.yaml: train.trainer.wandb: wandb is not installed; run"
-            " `uv sync --inexact --extra wandb`, or set it to null"
-        ) from None
-    folder = Path("var/wandb")
-    folder.mkdir(parents=True, exist_ok=True)
-    offline = os.environ.get("WANDB_MODE", "offline") == "offline"
-    return WandbLogger(project=project, save_dir=folder, offline=offline)
+    experiments.client()
+    from pytorch_lightning.loggers import WandbLogger
+
+    return WandbLogger(project=project, save_dir=experiments.FOLDER, offline=experiments.offline())
 
 
 class Kept(Callback):  # type: ignore[misc]

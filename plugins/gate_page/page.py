@@ -9,6 +9,13 @@ from gate_page.house import Case, Facts, Reign
 
 REPORTS = {"gate": "the gate's report", "dataset": "the dataset's report"}
 HISTORY = 12
+# The saved views of the dataset in FiftyOne.
+VIEWS = {
+    "case": "tonight's cases",
+    "queue": "all that waits for a person",
+    "suspects": "labels in doubt",
+    "faults": "broken pictures",
+}
 
 
 def drawn(facts: Facts, state: State) -> str:
@@ -51,7 +58,8 @@ def _changes(said: dict[str, Any]) -> str:
 def _links(facts: Facts) -> str:
     links = [words.link(f"gate/reports/{name}", REPORTS[name], elsewhere=True) for name in facts.reports]
     if facts.fiftyone:
-        links.append(words.link(facts.fiftyone, "all samples in FiftyOne", elsewhere=True))
+        views = {f"{facts.fiftyone}?view={view}": told for view, told in VIEWS.items()}
+        links += [words.link(address, f"FiftyOne: {told}", elsewhere=True) for address, told in views.items()]
     return f"<nav>{''.join(links)}</nav>" if links else ""
 
 

@@ -9,7 +9,8 @@ import pytest
 from inference_runtime import bundle
 from inference_runtime.errors import Fixable
 from inference_runtime.preprocess import Preprocess
-from pipeline import hub, publish
+from pipeline import hub, origin, publish
+from pipeline.hub import known
 from pipeline.params import Hub, Publish
 
 PARAMS = Publish(name="roadwork", description="Is there roadwork?", hotkey=None)
@@ -138,3 +139,19 @@ def test_the_card_is_what_the_subnet_asks_for(folders: dict[str, Path]) -> None:
     assert champion
     assert list(champion.card) == ["model_name", "description", "version", "submitted_by", "submission_time"]
     assert re.fullmatch(r"\d+\.\d+\.\d+", str(champion.card["version"]))
+
+
+def test_a_release_remembers_its_reward_and_where_it_came_from(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(origin.RUN, "night-1")
+    (folders["out"].parent / "params.yaml").write_text("a: 1\n")
+    scores = {"challenger": {"reward": 0.87, "reward_interval": [0.84, 0.9]}}
+    receipt = judged(folders, "PASS", scores=scores)
+    wanted = {"run": "night-1", "commit": None, "dataset": None, "params": origin.params()}
+    assert receipt["origin"] == wanted
+    [told] = json.loads(known.place().read_text())["releases"]
+    assert (told["reward"], told["reward_low"], told["reward_high"]) == (0.87, 0.84, 0.9)
+    assert told["origin"] == receipt["origin"]
+    [release] = hub.at(HUB).releases()
+    assert release.reward == 0.87
