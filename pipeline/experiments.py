@@ -63,3 +63,4 @@ def _note(wandb: Any, project: str, folder: Path) -> None:
     figures = json.loads((folder / "summary.json").read_text())
     run.log({f"{folder.name}/{key.replace(' ', '_')}": value for key, value in figures.items()})
     run.finish()
+    wandb.teardown()  # which is what writes the last of it
