@@ -32,7 +32,7 @@ def test_the_miners_numbers_go_there_or_its_absence_is_one_line(mined: Path) -> 
             pytest.raises(Fixable, match="uv sync --inexact --extra wandb"),
             experiments.told("roadwork", mined / "mine"),
         ):
-            raise AssertionError("told after the work")
+            raise AssertionError("told after the work") from None
         return
     with experiments.told("roadwork", mined / "mine"):
         pass
