@@ -41,9 +41,13 @@ class Behind(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None: ...
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # it is nginx's patience that is tried here
+
+
 @pytest.fixture
 def front(tmp_path: Path) -> Iterator[str]:
-    behind = ThreadingHTTPServer(("127.0.0.1", 0), Behind)
+    behind = Server(("127.0.0.1", 0), Behind)
     threading.Thread(target=behind.serve_forever, daemon=True).start()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

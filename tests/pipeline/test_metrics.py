@@ -171,6 +171,7 @@ def test_lately_is_the_journal_and_what_was_brought_home_without_shadows(house: 
             (20, 0.5, "new", "serve"),
         )
     ]
+    (house / "pull").mkdir()
     samples.keep(pl.DataFrame(rows), house / "pull" / "predictions.parquet")
     lately = answers.lately("journal", house / "pull", now)
     assert [one.p for one in lately] == [0.3, 0.2, 0.9]
