@@ -48,9 +48,9 @@ def house(home: Path) -> Path:
 
 
 def told(given: Params) -> dict[tuple[str, ...], float]:
-    """Every sample by its name and the values of its labels."""
+    """Every sample by its name and the values of its labels, in the order of the alphabet."""
     return {
-        (sample.name, *sample.labels.values()): sample.value
+        (sample.name, *sorted(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(exporter.text(given))
         for sample in family.samples
     }
@@ -89,12 +89,12 @@ def test_the_books_are_told_by_stage(house: Path) -> None:
     book("rollout", 8)
     found = told(params.load())
     assert found["pipeline_stage_failed", "pull"] == 0 and found["pipeline_stage_failed", "train"] == 1
-    assert found["pipeline_stage_runs_total", "pull", "failed"] == 1
+    assert found["pipeline_stage_runs_total", "failed", "pull"] == 1
     assert found["pipeline_stage_bytes", "pull"] == 4096 and found["pipeline_stage_cpu_seconds", "pull"] == 90
     assert found["pipeline_labels_pending",] == found["pipeline_figure", "mine", "waiting"] == 12
     assert ("pipeline_figure", "mine", "said") not in found
     assert found["pipeline_verdict_streak",] == 1 and found["pipeline_verdicts_total", "PASS"] == 1
-    assert found["pipeline_stage_usd_total", "synthesize", "painters"] == 0.5
+    assert found["pipeline_stage_usd_total", "painters", "synthesize"] == 0.5
     assert found["pipeline_night_usd",] == pytest.approx(0.5 + 90 / 3600 * params.load().prices.cpu_hour)
     ended = datetime(2026, 11, 20, 2, 8, 2, tzinfo=UTC).timestamp()
     assert found["pipeline_night_last_success_timestamp_seconds",] == ended
