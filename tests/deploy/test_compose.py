@@ -150,7 +150,7 @@ def test_airflow_knows_every_command() -> None:
     pytest.importorskip("airflow.providers.celery", reason="Airflow's Celery is not here; make setup")
     lines = [line for words in AIRFLOW.values() for line in words[-1].split(" && ") if words[0] == "sh"]
     lines += [shlex.join(words) for words in AIRFLOW.values() if words[0] == "airflow"]
-    assert len(lines) == 8
+    assert len(lines) > 7
     code = (
         "import shlex, sys; from airflow.cli.cli_parser import get_parser\n"
         "for line in sys.argv[1:]: get_parser().parse_args(shlex.split(line)[1:])"
@@ -201,8 +201,8 @@ def test_the_container_file_copies_what_is_there() -> None:
     copied = [words.split() for words in re.findall(r"(?m)^COPY (.+)$", said)]
     assert copied and all((ROOT / name).exists() for *names, _ in copied for name in names)
     assert re.search(r"(?m)^FROM python:3\.11\.\d+", said) and re.search(r"(?m)^USER house$", said)
-    extras = re.findall(r"--extra (\w+)", said)
-    assert extras == re.findall(r"--extra (\w+)", (ROOT / "Makefile").read_text())
+    extras = re.search(r"(?m)^EXTRAS = (.+)$", (ROOT / "Makefile").read_text())
+    assert extras and re.findall(r"--extra (\w+)", said) == re.findall(r"--extra (\w+)", extras[1])
 
 
 @pytest.fixture
