@@ -47,6 +47,7 @@ SLICES: dict[str, Any] = {"tag": pl.String, "answered": pl.Int64, "wrong": pl.In
 ASSEMBLED = PAINTED | {
     "reason": pl.String,
     "probability": pl.Float64,  # with which mine would have picked it
+    "kind": pl.String,  # real, hard, synthetic, or pseudo: labelled by nobody
     "split": pl.String,
     "weight": pl.Float64,
 }

@@ -8,7 +8,23 @@ from pydantic import ValidationError
 
 from inference_runtime.errors import Fixable
 from pipeline.params.chores import Backup, Buffer, Tidy
-from pipeline.params.data import Age, Assemble, Fresh, Mine, People, Proof, Pull, World
+from pipeline.params.data import (
+    Age,
+    Assemble,
+    Drift,
+    Faults,
+    Fresh,
+    Kin,
+    Mine,
+    Mix,
+    People,
+    Proof,
+    Pseudo,
+    Pull,
+    Quality,
+    Suspects,
+    World,
+)
 from pipeline.params.judging import Champion, Gate, Hub, Publish, Rollout
 from pipeline.params.learning import Awq, Backbone, Budget, Budgets, Export, Kind, Lesson, Train
 from pipeline.params.operating import Prices, Watch
@@ -38,24 +54,31 @@ __all__ = [
     "Champion",
     "Cosmos",
     "CosmosService",
+    "Drift",
     "Export",
+    "Faults",
     "Filter",
     "Fresh",
     "Gate",
     "Hub",
+    "Kin",
     "Kind",
     "Lesson",
     "Mine",
+    "Mix",
     "PainterName",
     "Params",
     "People",
     "Prices",
     "Proof",
+    "Pseudo",
     "Publish",
     "Pull",
+    "Quality",
     "Rollout",
     "Sdxl",
     "Section",
+    "Suspects",
     "Synthesize",
     "Tidy",
     "Train",
@@ -72,6 +95,8 @@ class Params(Section):
     world: World
     people: People
     fresh: Fresh
+    kin: Kin
+    quality: Quality
     age: Age
     pull: Pull
     mine: Mine

@@ -1,5 +1,9 @@
 """What comes in, and who may learn from it."""
 
+from typing import Annotated, Literal
+
+from pydantic import Field
+
 from pipeline.params.section import Count, Positive, Section, Share
 
 
@@ -47,13 +51,68 @@ class Mine(Section):
     seed: int
 
 
+class Kin(Section):
+    looked: Positive
+    near: Share
+    likeness: Share
+
+
+class Faults(Section):
+    tiny: Count
+    dark: float
+    blank: float
+    blurred: float
+
+
+class Suspects(Section):
+    folds: Annotated[int, Field(ge=2)]
+    rounds: Positive
+    review: Count
+
+
+class Drift(Section):
+    recent_days: Positive
+    reference_days: Positive
+    least: Positive
+    moved: float
+    auc: Share
+
+
+class Quality(Section):
+    faults: Faults
+    suspects: Suspects
+    drift: Drift
+
+
 class Proof(Section):
     rows: Positive
     slice_rows: Positive
+
+
+Ratio = Annotated[float, Field(ge=0)]
+
+
+class Mix(Section):
+    hard: Ratio | None
+    synthetic: Ratio | None
+    pseudo: Ratio | None
+
+
+Source = Literal["champion", "shadow", "teacher"]
+
+
+class Pseudo(Section):
+    sources: Annotated[tuple[Source, ...], Field(strict=False)]
+    teacher: str | None
+    precision: Share
+    least: Positive
+    weight: float
 
 
 class Assemble(Section):
     dev: Share
     synthetic_weight: float
     mistake_weight: float
+    mix: Mix
+    pseudo: Pseudo
     proof: Proof

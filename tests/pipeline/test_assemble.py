@@ -10,15 +10,33 @@ from hypothesis import strategies as st
 
 from inference_runtime.errors import Fixable
 from pipeline import assemble, samples
-from pipeline.params import Assemble, Backbone, Fresh, Proof
+from pipeline.assemble import frozen, leaks, mixing
+from pipeline.params import Assemble, Backbone, Fresh, Kin, Mix, Proof, Pseudo
+from pipeline.pull.journal import PREDICTIONS
 
-PARAMS = Assemble(dev=0.3, synthetic_weight=0.5, mistake_weight=1.5, proof=Proof(rows=200, slice_rows=40))
+SILENT = Pseudo(sources=(), teacher=None, precision=0.98, least=10, weight=0.5)
+PARAMS = Assemble(
+    dev=0.3,
+    synthetic_weight=0.5,
+    mistake_weight=1.5,
+    mix=Mix(hard=None, synthetic=None, pseudo=None),
+    pseudo=SILENT,
+    proof=Proof(rows=200, slice_rows=40),
+)
+KIN = Kin(looked=60, near=0.3, likeness=0.66)
+NO_PAIRS = pl.DataFrame(schema={"one": pl.String, "other": pl.String, "likeness": pl.Float64})
 NONE = Backbone(name="none is asked", revision=None, width=32, height=32, batch=1)
 FRESH = Fresh(share=0.5, days=14)
 
 
 def row(image: str, **given: object) -> dict[str, object]:
     return {"image": image, "source": "base", "family": image, "label": 0, "tags": []} | given
+
+
+@pytest.fixture(autouse=True)
+def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names below are no pictures; who is whose kin is asked in test_kin.py."""
+    monkeypatch.setattr(assemble.search, "pairs", lambda *_: NO_PAIRS)
 
 
 def write(home: Path, pulled: list[dict[str, object]], painted: list[dict[str, object]]) -> pl.DataFrame:
@@ -30,7 +48,8 @@ def write(home: Path, pulled: list[dict[str, object]], painted: list[dict[str, o
     ):
         (home / name).mkdir(exist_ok=True)
         samples.write(samples.frame(rows, schema), home / name)
-    assemble.run(PARAMS, FRESH, NONE, home / "pull", home / "mine", home / "synthesize", home / "out")
+    samples.write(samples.frame([], PREDICTIONS), home / "pull", "predictions.parquet")
+    assemble.run(PARAMS, KIN, FRESH, NONE, home / "pull", home / "mine", home / "synthesize", home / "out")
     return samples.read(home / "out")
 
 
@@ -70,8 +89,8 @@ def test_no_family_ever_stands_on_two_sides(kinds: list[tuple[int, str]]) -> Non
             [{k: v for k, v in r.items() if k in samples.PAINTED} for r in rows], samples.PAINTED
         )
         table = samples.conform(painted, samples.ASSEMBLED)
-    done = assemble.without_tests_kin(assemble.divided(table, 0.3, FRESH))
-    assemble.refuse_leaks(done)
+    done = assemble.divided(table.with_columns(kind=mixing.kind()), NO_PAIRS, PARAMS, FRESH)
+    leaks.refuse(done, NO_PAIRS)
     assert not done.filter(pl.col("parent").is_not_null() & (pl.col("split") != "train")).height
 
 
@@ -101,10 +120,46 @@ def test_an_incident_is_a_regression_case_and_its_kin_never_trains(home: Path) -
 def test_a_leak_is_refused_by_name() -> None:
     rows = [row("a", family="f", split="train"), row("b", family="f", split="holdout")]
     with pytest.raises(Fixable, match="family f stands in holdout and train"):
-        assemble.refuse_leaks(samples.frame(rows, samples.ASSEMBLED))
+        leaks.refuse(samples.frame(rows, samples.ASSEMBLED), NO_PAIRS)
+
+
+def test_a_pair_across_a_split_is_refused_by_name_whatever_its_families_say() -> None:
+    rows = [row("a", split="train"), row("b", split="dev"), row("c", split="holdout")]
+    pairs = NO_PAIRS.vstack(pl.DataFrame([("a", "c", 0.9)], schema=NO_PAIRS.schema, orient="row"))
+    with pytest.raises(Fixable, match=r"pictures a \(train\) and c \(holdout\) show the same street"):
+        leaks.refuse(samples.frame(rows, samples.ASSEMBLED), pairs)
+
+
+def test_pictures_that_judge_may_be_kin_of_each_other() -> None:
+    rows = [row("a", family="f", split="rolling"), row("b", family="f", split="holdout")]
+    leaks.refuse(samples.frame(rows, samples.ASSEMBLED), NO_PAIRS)
+
+
+def test_what_was_gold_once_is_never_taught(home: Path) -> None:
+    write(home, [row("a"), row("g", source="gold")], [])
+    with pytest.raises(Fixable, match="picture g was gold once and is base now"):
+        write(home, [row("a"), row("g")], [])
+
+
+def test_gold_may_grow_and_what_it_lacks_is_told(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    gold = [row(f"g{n}", source="gold") for n in range(4)]
+    write(home, [row("a"), *gold[:3]], [])
+    write(home, [row("a"), *gold[1:]], [])
+    assert "gold lacks 1 of its pictures" in capfd.readouterr().err
+    assert frozen.keep(samples.frame(gold, samples.ASSEMBLED)) == 0
+
+
+def test_a_kind_is_held_to_its_share_of_the_weight_and_loses_no_row() -> None:
+    rows = [row(f"r{n}", kind="real", split="train", weight=1.0) for n in range(10)]
+    rows += [row(f"s{n}", kind="synthetic", split="train", weight=0.5) for n in range(40)]
+    table = mixing.mixed(samples.frame(rows, samples.ASSEMBLED), Mix(hard=None, synthetic=0.5, pseudo=None))
+    total = dict(table.group_by("kind").agg(pl.col("weight").sum()).iter_rows())
+    assert total == {"real": 10.0, "synthetic": pytest.approx(5.0)}
+    assert table.height == 50
 
 
 def test_painted_pictures_weigh_less_and_mistakes_more() -> None:
     rows = [row("a"), row("b", reason="mistake"), row("c", parent="a")]
-    weights = assemble.weighted(samples.frame(rows, samples.ASSEMBLED), PARAMS)["weight"].to_list()
+    table = samples.frame(rows, samples.ASSEMBLED).with_columns(kind=mixing.kind())
+    weights = mixing.weighted(table, PARAMS)["weight"].to_list()
     assert weights == [1.0, 1.5, 0.5]
