@@ -3,8 +3,8 @@
 python -m benchmarks.leaks [--quick] [--data FOLDER]
 
 Painted streets, and the photos of FOLDER (index.csv: file,label,source) where it is given, are planted again
-as validators' crops, as a frame of a burst a metre on, re-encoded and shrunk. All pictures are then searched as
-`assemble` searches them. The threshold is read off one half of the streets and judged on the other: recall
+as validators' crops, as a frame of a burst a metre on, re-encoded and shrunk. All pictures are then searched
+as `assemble` searches them. The threshold is read off one half of the streets and judged on the other: recall
 is the share of planted pictures that stand in one family with their frame; a false merge is a pair found
 between two streets (painted ones), or two cities (photos).
 """

@@ -11,7 +11,7 @@ from inference_runtime.errors import Away, Fixable
 from pipeline import told
 
 try:
-    from pipeline import chores, constancy, params, stages
+    from pipeline import chores, constancy, labelling, params, stages
     from pipeline.accounts import beside, runs
     from pipeline.watching import command as watching
 except ModuleNotFoundError as missing:  # the base install is the runtime alone
@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_airflow,
         watching.add,
         chores.add,
+        labelling.add,
     ):
         add(commands)
     return parser

@@ -14,6 +14,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "FEATURES",
         "PAINTINGS",
         "PULLED",
+        "KIN",
+        "GOLD",
+        "FACTS",
         "FIFTYONE_DATABASE_URI",
         "RETRAIN_HOME",
     ):

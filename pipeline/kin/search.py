@@ -58,7 +58,7 @@ def _search(known: Book, table: pl.DataFrame, params: Kin, backbone: Backbone) -
     old = before.keys() - set(table["image"])
     gone = pl.DataFrame([(image, *before[image]) for image in sorted(old)], schema=table.schema, orient="row")
     pool = pl.concat([new, table.filter(pl.col("image").is_in(before.keys())).sort("image"), gone])
-    hunt = Hunt(pool, metric.vectors(pool, backbone), params)
+    hunt = Hunt(pool, new.height, metric.vectors(pool, backbone), params)
     with _comparing() as compare:
         for start in Progress(range(0, new.height, CHUNK), "kin"):
             rows = np.arange(start, min(start + CHUNK, new.height))
@@ -68,10 +68,11 @@ def _search(known: Book, table: pl.DataFrame, params: Kin, backbone: Backbone) -
 
 
 class Hunt:
-    """Pictures and what is worth laying over what."""
+    """Pictures, the new ones first, and what is worth laying over what."""
 
-    def __init__(self, pool: pl.DataFrame, vectors: Vectors, params: Kin) -> None:
+    def __init__(self, pool: pl.DataFrame, new: int, vectors: Vectors, params: Kin) -> None:
         self.images: list[str] = pool["image"].to_list()
+        self._new = new
         self._vectors, self._params = vectors, params
         self._crop = (pool["profile"] == features.AS_SENT).to_numpy()
 
@@ -81,9 +82,10 @@ class Hunt:
         everything = np.arange(len(self.images))
         asked = {self._sorted(one, other) for one, other in self._near(rows, everything, self._params.near)}
         yield from ((one, other, register.alike) for one, other in sorted(asked))
-        crops = np.flatnonzero(self._crop)
+        old_crops = np.flatnonzero(self._crop)
+        old_crops = old_crops[old_crops >= self._new]  # a new crop asks for itself
         cut = set(self._near(rows[self._crop[rows]], np.flatnonzero(~self._crop)))
-        cut |= {(crop, frame) for frame, crop in self._near(rows[~self._crop[rows]], crops)}
+        cut |= {(crop, frame) for frame, crop in self._near(rows[~self._crop[rows]], old_crops)}
         yield from ((crop, frame, register.inside) for crop, frame in sorted(cut))
 
     def _near(self, rows: Rows, among: Rows, least: float = -1.0) -> Iterator[tuple[int, int]]:

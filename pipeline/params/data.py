@@ -74,6 +74,7 @@ class Drift(Section):
     recent_days: Positive
     reference_days: Positive
     least: Positive
+    most: Positive
     moved: float
     auc: Share
 

@@ -25,7 +25,7 @@ def _service(uri: str) -> Service:
         port=port,
         url=f"http://127.0.0.1:{port}",
         ready=supervise.listens,
-        environment=mongo.fiftyone(uri),
+        environment={**mongo.fiftyone(uri), "FIFTYONE_PLUGINS_DIR": str(records.house() / "plugins")},
     )
 
 

@@ -18,7 +18,7 @@ import pytest
 from inference_runtime.journal import Journal
 from inference_runtime.predictor import Answer
 from pipeline import images
-from pipeline.params import Backbone
+from pipeline.params import Backbone, Drift, Faults, Quality, Suspects
 
 
 def jpeg(seed: int, width: int = 64, height: int = 48) -> bytes:
@@ -103,6 +103,9 @@ def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PAINTINGS", str(tmp_path / "paintings.sqlite"))
     monkeypatch.setenv("FEATURES", str(tmp_path / "features"))
     monkeypatch.setenv("MEASURED", str(tmp_path / "measured"))
+    monkeypatch.setenv("KIN", str(tmp_path / "kin.sqlite"))
+    monkeypatch.setenv("GOLD", str(tmp_path / "gold.parquet"))
+    monkeypatch.setenv("FACTS", str(tmp_path / "facts.parquet"))
     return tmp_path
 
 
@@ -157,3 +160,12 @@ def s3_server(moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setenv(name, value)
     urllib.request.urlopen(urllib.request.Request(f"{moto}/moto-api/reset", method="POST")).close()
     return moto
+
+
+@pytest.fixture
+def quality() -> Quality:
+    return Quality(
+        faults=Faults(tiny=8, dark=4.0, blank=2.0, blurred=1.0),
+        suspects=Suspects(folds=3, rounds=1, review=10),
+        drift=Drift(recent_days=1, reference_days=14, least=20, most=100, moved=0.25, auc=0.7),
+    )

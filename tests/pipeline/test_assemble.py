@@ -1,8 +1,10 @@
 """One table; a family stands on one side of the split for ever."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -10,9 +12,10 @@ from hypothesis import strategies as st
 
 from inference_runtime.errors import Fixable
 from pipeline import assemble, samples
-from pipeline.assemble import frozen, leaks, mixing
-from pipeline.params import Assemble, Backbone, Fresh, Kin, Mix, Proof, Pseudo
+from pipeline.assemble import frozen, leaks, mixing, pseudo, review, splits
+from pipeline.params import Assemble, Backbone, Fresh, Kin, Mix, People, Proof, Pseudo, Quality
 from pipeline.pull.journal import PREDICTIONS
+from pipeline.quality import suspects
 
 SILENT = Pseudo(sources=(), teacher=None, precision=0.98, least=10, weight=0.5)
 PARAMS = Assemble(
@@ -27,6 +30,7 @@ KIN = Kin(looked=60, near=0.3, likeness=0.66)
 NO_PAIRS = pl.DataFrame(schema={"one": pl.String, "other": pl.String, "likeness": pl.Float64})
 NONE = Backbone(name="none is asked", revision=None, width=32, height=32, batch=1)
 FRESH = Fresh(share=0.5, days=14)
+NOBODY = People(dataset=None, labels="labels")
 
 
 def row(image: str, **given: object) -> dict[str, object]:
@@ -34,9 +38,17 @@ def row(image: str, **given: object) -> dict[str, object]:
 
 
 @pytest.fixture(autouse=True)
-def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The names below are no pictures; who is whose kin is asked in test_kin.py."""
+def strangers(monkeypatch: pytest.MonkeyPatch, quality: Quality) -> None:
+    """The names below are no pictures; who is whose kin is asked in test_kin.py, and their faults
+    elsewhere."""
     monkeypatch.setattr(assemble.search, "pairs", lambda *_: NO_PAIRS)
+    nothing = review.Found(
+        pl.DataFrame(schema=suspects.FOUND),
+        pl.DataFrame(schema={"image": pl.String, "faults": pl.List(pl.String)}),
+        (),
+    )
+    monkeypatch.setattr(review, "looked_at", lambda *_: nothing)
+    monkeypatch.setattr(assemble, "run", partial(assemble.run, PARAMS, KIN, quality, FRESH, NOBODY, NONE))
 
 
 def write(home: Path, pulled: list[dict[str, object]], painted: list[dict[str, object]]) -> pl.DataFrame:
@@ -49,7 +61,7 @@ def write(home: Path, pulled: list[dict[str, object]], painted: list[dict[str, o
         (home / name).mkdir(exist_ok=True)
         samples.write(samples.frame(rows, schema), home / name)
     samples.write(samples.frame([], PREDICTIONS), home / "pull", "predictions.parquet")
-    assemble.run(PARAMS, KIN, FRESH, NONE, home / "pull", home / "mine", home / "synthesize", home / "out")
+    assemble.run(home / "pull", home / "mine", home / "synthesize", home / "out")
     return samples.read(home / "out")
 
 
@@ -89,7 +101,7 @@ def test_no_family_ever_stands_on_two_sides(kinds: list[tuple[int, str]]) -> Non
             [{k: v for k, v in r.items() if k in samples.PAINTED} for r in rows], samples.PAINTED
         )
         table = samples.conform(painted, samples.ASSEMBLED)
-    done = assemble.divided(table.with_columns(kind=mixing.kind()), NO_PAIRS, PARAMS, FRESH)
+    done = splits.without_tests_kin(splits.divided(table.with_columns(kind=mixing.kind()), 0.3, FRESH))
     leaks.refuse(done, NO_PAIRS)
     assert not done.filter(pl.col("parent").is_not_null() & (pl.col("split") != "train")).height
 
@@ -163,3 +175,123 @@ def test_painted_pictures_weigh_less_and_mistakes_more() -> None:
     table = samples.frame(rows, samples.ASSEMBLED).with_columns(kind=mixing.kind())
     weights = mixing.weighted(table, PARAMS)["weight"].to_list()
     assert weights == [1.0, 1.5, 0.5]
+
+
+AGREED = Pseudo(sources=("champion", "shadow"), teacher=None, precision=0.9, least=10, weight=0.5)
+RIGHT = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def answered(image: str, p: float, **given: object) -> dict[str, object]:
+    told = {
+        "source": "challenge",
+        "p": p,
+        "at": RIGHT,
+        "bundle": "champion",
+        "label": None,
+        "profile": "native",
+    }
+    return row(image, **told) | given
+
+
+def shadowed(image: str, p: float, bundle: str = "another") -> dict[str, object]:
+    return {
+        "id": f"{image}-{bundle}",
+        "image": image,
+        "p": p,
+        "role": "shadow",
+        "bundle": bundle,
+        "at": RIGHT,
+    }
+
+
+def judged(count: int = 60) -> list[dict[str, object]]:
+    """Labelled after they were answered, and always answered rightly."""
+    later = RIGHT + timedelta(days=1)
+    return [answered(f"k{n}", 0.95 if n % 2 else 0.05, label=n % 2, labelled_at=later) for n in range(count)]
+
+
+def agreed(
+    rows: list[dict[str, object]],
+    shadows: list[dict[str, object]],
+    params: Pseudo = AGREED,
+    share: float = 0.0,
+) -> pl.DataFrame:
+    known = judged()
+    said = [shadowed(str(one["image"]), float(str(one["p"]))) for one in known]
+    return pseudo.agreed(
+        samples.frame(known + rows, samples.PULLED),
+        samples.frame(said + shadows, PREDICTIONS),
+        params,
+        Fresh(share=share, days=14),
+    )
+
+
+def test_sources_that_agree_and_have_proved_right_give_a_label_that_says_so() -> None:
+    rows = [answered("sure", 0.97), answered("torn", 0.97), answered("shy", 0.7), answered("alone", 0.97)]
+    found = agreed(rows, [shadowed("sure", 0.96), shadowed("torn", 0.04), shadowed("shy", 0.96)])
+    assert found.select("image", "label", "labeler").rows() == [
+        ("sure", 1, "agreement of champion and shadow")
+    ]
+
+
+def test_a_champion_is_no_second_opinion_on_itself() -> None:
+    assert not agreed([answered("sure", 0.97)], [shadowed("sure", 0.97, bundle="champion")]).height
+
+
+def test_a_source_that_has_not_proved_right_has_no_say() -> None:
+    wrong = [one | {"label": 1 - int(str(one["label"]))} for one in judged(30)]
+    rows = [one | {"image": f"w{n}"} for n, one in enumerate(wrong)]
+    shadows = [shadowed(str(one["image"]), float(str(one["p"]))) for one in rows] + [shadowed("sure", 0.97)]
+    assert not agreed([*rows, answered("sure", 0.97)], shadows).height
+
+
+def test_what_a_champion_may_have_learned_from_proves_nothing() -> None:
+    known = [one | {"labelled_at": RIGHT - timedelta(days=1)} for one in judged()]
+    said = [shadowed(str(one["image"]), float(str(one["p"]))) for one in known] + [shadowed("sure", 0.97)]
+    pulled = samples.frame([*known, answered("sure", 0.97)], samples.PULLED)
+    found = pseudo.agreed(pulled, samples.frame(said, PREDICTIONS), AGREED, Fresh(share=0, days=14))
+    assert not found.height
+
+
+def test_wilson_by_hand() -> None:
+    # 95 of 100 at z = 1.645: (0.95 + 0.01353 - 1.645 sqrt(0.000475 + 0.0000677)) / 1.02706
+    assert pseudo.lower(np.array([95]), np.array([100]))[0] == pytest.approx(0.9008, abs=2e-3)
+
+
+def test_a_teacher_that_is_not_there_is_named() -> None:
+    params = AGREED.model_copy(update={"sources": ("champion", "teacher"), "teacher": "nowhere.parquet"})
+    with pytest.raises(Fixable, match=r"assemble\.pseudo\.teacher: nowhere\.parquet"):
+        agreed([answered("sure", 0.97)], [], params)
+
+
+KINDS = st.sampled_from(["base", "gold", "challenge", "incident", "pseudo", "pseudo", "painted"])
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), KINDS, st.booleans()), max_size=40), st.floats(0, 1))
+def test_a_pseudo_label_never_judges_nor_stands_beside_kin_that_does(
+    drawn: list[tuple[int, str, bool]], share: float
+) -> None:
+    rows = [
+        row(f"i{n}", family=f"f{family}")
+        | {
+            "source": kind if kind in ("base", "gold", "painted") else "challenge",
+            "parent": "p" if kind == "painted" else None,
+            "kind": {"pseudo": "pseudo", "painted": "synthetic"}.get(kind, "real"),
+            "tags": ["incident"] if kind == "incident" else [],
+            "labelled_at": RIGHT if young else RIGHT - timedelta(days=99),
+        }
+        for n, (family, kind, young) in enumerate(drawn)
+    ]
+    table = samples.frame(rows, samples.ASSEMBLED)
+    done = splits.without_tests_kin(splits.divided(table, 0.3, Fresh(share=share, days=14)))
+    leaks.refuse(done, NO_PAIRS)
+    unseen = done.filter(kind="pseudo")
+    assert set(unseen["split"]) <= {"train"} and "gold" not in unseen["source"]
+    assert not unseen.join(done.filter(pl.col("split") != "train"), on="family", how="semi").height
+
+
+@given(st.floats(0, 1))
+def test_no_pseudo_label_for_what_is_set_aside_for_the_gate(share: float) -> None:
+    rows = [answered(f"n{n}", 0.97) for n in range(20)]
+    found = agreed(rows, [shadowed(f"n{n}", 0.97) for n in range(20)], share=share)
+    assert not samples.aside(found, share).any()

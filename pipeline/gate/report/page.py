@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline import page as paper
 from pipeline.gate import scores
 from pipeline.gate.report import charts, pictures
-from pipeline.gate.report.style import STYLE
+from pipeline.page import card, listed, section
 
 Told = dict[str, Any]
 TITLES = {
@@ -40,12 +41,16 @@ def page(said: Told, items: pl.DataFrame | None) -> str:
         gold = items.filter(pl.col("source") == "gold")
         parts += [_curves(gold), _confusion(said), *(_shown(*one) for one in pictures.changed(items).items())]
     parts += [_age(said["age"]), _details(said)]
+<<<<<<< HEAD
     head = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Gate: {escape(said['value'])}</title><style>{STYLE}</style><main>"
     )
     return head + "\n".join(part for part in parts if part) + f"{COST}</main>{TODAY}</html>\n"
+=======
+    return paper.page(f"Gate: {said['value']}", parts, TODAY)
+>>>>>>> 3837c1c (Look at the night's data: doubted labels, faults, drift, a page, a review queue and a FiftyOne plugin)
 
 
 def _answer(said: Told) -> str:
@@ -55,7 +60,7 @@ def _answer(said: Told) -> str:
     value = escape(said["value"])
     return (
         f'<header class="{value}"><p class="value">{value}</p><h1>{TITLES[said["value"]]}</h1>'
-        f"{_list(said['reasons'])}<p class=sides>{sides}</p></header>"
+        f"{listed(said['reasons'])}<p class=sides>{sides}</p></header>"
     )
 
 
@@ -65,7 +70,7 @@ def _cards(said: Told) -> str:
     if gold := said.get("gold"):
         low, high = gold["interval"]
         cards.append(
-            _card(
+            card(
                 "Gain on gold",
                 f"{gold['gain']:+.1%}",
                 f"{gold['won']} won, {gold['lost']} lost of {gold['n']:,}; {low:+.1%} … {high:+.1%}",
@@ -75,7 +80,7 @@ def _cards(said: Told) -> str:
     if fresh := said.get("fresh"):
         share = math.log(max(fresh["height"], 1.0)) / math.log(fresh["goal"])
         cards.append(
-            _card(
+            card(
                 "Evidence of fresh items",
                 f"{fresh['height']:.2g} of {fresh['goal']:.0f}",
                 charts.gauge(share),
@@ -85,7 +90,7 @@ def _cards(said: Told) -> str:
     if replica := said.get("replica"):
         low, high = replica["mcc"]
         cards.append(
-            _card(
+            card(
                 "MCC on the replica",
                 f"{low:+.3f} … {high:+.3f}",
                 f"challenger minus champion, {replica['views']:,} views of {replica['families']:,} families",
@@ -96,7 +101,7 @@ def _cards(said: Told) -> str:
         if one := said.get("scores", {}).get(side):
             calibrated = one["calibration_error"] <= one["calibration_null"]
             cards.append(
-                _card(
+                card(
                     f"{name} earns",
                     f"{one['reward']:.3f}",
                     f"accuracy {one['accuracy']:.1%}, MCC {one['mcc']:.3f}, AUC {one['auc']:.3f}",
@@ -104,16 +109,11 @@ def _cards(said: Told) -> str:
                     f" {one['calibration_null']:.3f}: {'calibrated' if calibrated else 'not calibrated'}",
                 )
             )
-    return f"<section class=cards>{''.join(cards)}</section>" if cards else ""
-
-
-def _card(title: str, figure: str, *lines: str) -> str:
-    body = "".join(line if line.startswith("<") else f"<p>{escape(line)}</p>" for line in lines)
-    return f"<article><h2>{escape(title)}</h2><p class=figure>{escape(figure)}</p>{body}</article>"
+    return paper.cards(cards)
 
 
 def _changes(said: Told) -> str:
-    return _section("What would have changed it", _list(said["changes"])) if said["changes"] else ""
+    return section("What would have changed it", listed(said["changes"])) if said["changes"] else ""
 
 
 def _slices(said: Told) -> str:
@@ -136,7 +136,7 @@ def _slices(said: Told) -> str:
     note = (
         "<p>Gain in points with its 95 % interval; the dashed line is the loss that vetoes. Right: items.</p>"
     )
-    return _section("Slices", legend + note + drawn + (open_ones if words else ""))
+    return section("Slices", legend + note + drawn + (open_ones if words else ""))
 
 
 def _word(one: Told) -> str:
@@ -162,7 +162,7 @@ def _curves(gold: pl.DataFrame) -> str:
         )
     )
     legend = "<p class=legend><i class=challenger></i>challenger <i class=champion></i>champion</p>"
-    return _section("On gold", legend + f"<div class=row>{drawn}</div>")
+    return section("On gold", legend + f"<div class=row>{drawn}</div>")
 
 
 def _thinned(xs: scores.Curve, ys: scores.Curve) -> list[tuple[float, float]]:
@@ -187,7 +187,7 @@ def _confusion(said: Told) -> str:
 
 def _shown(title: str, rows: pl.DataFrame) -> str:
     figures = pictures.figures(rows)
-    return _section(f"{title} ({rows.height})", f"<div class=items>{figures}</div>") if figures else ""
+    return section(f"{title} ({rows.height})", f"<div class=items>{figures}</div>") if figures else ""
 
 
 def _age(age: Told) -> str:
@@ -197,7 +197,7 @@ def _age(age: Told) -> str:
         "<p>What the network leaves of the reward, by the champion's age in days. Near the limit a challenger"
         f" that is not worse {rule} be promoted.</p>"
     )
-    return _section("Age", note + drawn)
+    return section("Age", note + drawn)
 
 
 def _details(said: Told) -> str:
@@ -217,12 +217,4 @@ def _details(said: Told) -> str:
         rows.append(f"incidents: {cases['asked']} asked, {len(cases['lost'])} lost")
     if fresh := said.get("fresh"):
         rows.append(f"kin: {fresh['kin']}; wealth it started with: {fresh['start']:.3g}")
-    return _section("Small print", _list(rows))
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{content}</section>"
-
-
-def _list(lines: list[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+    return section("Small print", listed(rows))

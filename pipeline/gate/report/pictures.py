@@ -1,17 +1,14 @@
 """The pictures on which the two differ, small enough to lie in the page itself."""
 
-import base64
 from html import escape
 from typing import Any
 
-import cv2
 import polars as pl
 
-from inference_runtime import preprocess
-from pipeline import challenge, images, samples
+from pipeline import samples
+from pipeline.page import thumbs
 
 SHOWN = 12
-THUMB = (176, 99)
 
 
 def changed(items: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -33,11 +30,4 @@ def _figure(row: dict[str, Any]) -> str:
     word = samples.CLASSES[row["label"]]
     numbers = f"{row['champion']:.2f} → {row['challenger']:.2f}"
     caption = f"<b>{word}</b> {numbers}<br>{escape(' '.join(row['tags']))}"
-    return (
-        f'<figure><img alt="{word}" src="{_thumb(row["image"])}"><figcaption>{caption}</figcaption></figure>'
-    )
-
-
-def _thumb(image: str) -> str:
-    small = cv2.resize(preprocess.decode(images.read(image)), THUMB, interpolation=cv2.INTER_AREA)
-    return "data:image/jpeg;base64," + base64.b64encode(challenge.encode(small)).decode()
+    return thumbs.figure(row["image"], word, caption)

@@ -1,0 +1,14 @@
+"""What this page needs beyond the style that all pages share."""
+
+EXTRA = """
+header { --verdict: var(--pass); } header.look { --verdict: var(--open); }
+svg.bars { width: 26rem; }
+rect.clear { fill: var(--theirs); } rect.roadwork { fill: var(--ours); }
+rect.learned, rect.before { fill: var(--theirs); } rect.traffic, rect.lately { fill: var(--ours); }
+i.clear, i.learned, i.before { background: var(--theirs); }
+i.roadwork, i.traffic, i.lately { background: var(--ours); }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)); gap: 1.5rem 2rem; }
+.pair section { margin: 0; }
+.items + p { margin-top: 1rem; }
+td, th { vertical-align: top; }
+"""
