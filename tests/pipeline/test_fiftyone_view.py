@@ -18,7 +18,8 @@ import polars as pl
 import pytest
 import yaml
 
-from pipeline import images, params, pull, samples
+from pipeline import images, marks, params, pull, samples
+from pipeline.assemble import review
 from pipeline.params import People, Pull
 from pipeline.services import mongo
 
@@ -35,6 +36,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / ".mongod").symlink_to(ROOT / ".mongod")
     before = dict(os.environ)
     os.environ |= {"RETRAIN_HOME": str(folder), "IMAGES": str(folder / "images")}
+    os.environ["FIFTYONE_PLUGINS_DIR"] = str(ROOT / "plugins")
     os.environ.pop("FIFTYONE_DATABASE_URI", None)
     with mongo.running():
         import_fiftyone()
@@ -164,6 +166,125 @@ def test_a_past_night_takes_no_label_back_and_hears_what_the_app_forgot(
     assert night(first) == 1, "though the App knows only the later word"
     assert night(unlabelled) is None
     assert view.labels().filter(pl.col("image") == image)["label"].to_list() == [0]
+def marked(view: Any, table: pl.DataFrame, doubt: int = 0) -> None:
+    """Tonight's marks: the picture in doubt, and one with a fault."""
+    doubts = table[[doubt]].select("image", doubt=pl.lit(0.3))
+    faults = table[[3]].select("image", faults=pl.lit(["dark"]))
+    marks.put(view.dataset.name, doubts, faults, table.select("image", split=pl.lit("train")))
+    view.dataset.reload()
+
+
+def seen(view: Any, name: str) -> list[str]:
+    return list(view.dataset.load_saved_view(name).values("image"))
+
+
+def test_what_needs_a_second_look_has_a_view_and_last_nights_marks_go(
+    view: Any, picture: Callable[..., bytes]
+) -> None:
+    table = rows(picture, range(5), label=0, labeler="ann")
+    view.upsert(table)
+    marked(view, table)
+    assert seen(view, "suspects") == [table["image"][0]] and seen(view, "faults") == [table["image"][3]]
+    marked(view, table, doubt=1)
+    assert seen(view, "suspects") == [table["image"][1]]
+    assert view.dataset.values("split") == ["train"] * 5
+    assert view.tags().height == 0  # the house's own words are nobody's tags
+    assert marks.count(view.dataset.name) == {"case": 0, "suspect": 1, "asked": 0}
+
+
+def test_nothing_is_marked_where_nothing_was_pulled(house: Path) -> None:
+    nothing = pl.DataFrame(schema={"image": pl.String, "doubt": pl.Float64})
+    none = pl.DataFrame(schema={"image": pl.String, "faults": pl.List(pl.String)})
+    marks.put("nobody pulled", nothing, none, pl.DataFrame(schema={"image": pl.String, "split": pl.String}))
+    assert marks.count("nobody pulled") == {}
+
+
+def asked(view: Any, operator: str, chosen: Any, **given: str) -> dict[str, Any]:
+    import fiftyone.operators as operators
+
+    context = {"dataset": view.dataset, "selected": [sample.id for sample in chosen]}
+    done = operators.execute_operator(f"@retrain-72/review/{operator}", {**context, "params": given})
+    view.dataset.reload()
+    return dict(done.result)
+
+
+def test_the_plugin_labels_confirms_and_queues(view: Any, picture: Callable[..., bytes]) -> None:
+    table = rows(picture, range(6)).with_columns(reason=pl.lit("margin"), score=pl.lit(0.5))
+    view.upsert(table)
+    view.show_cases(table[:3])
+    marked(view, table, doubt=4)
+    one, other, *_ = view.dataset.select_by("image", table["image"].to_list()[:2], ordered=True)
+    assert asked(view, "say", [one], label="roadwork", who="ann") == {"count": 1}
+    assert asked(view, "ask", [other]) == {"count": 1}
+    doubted = view.dataset.select_by("image", [table["image"][4]]).first()
+    assert asked(view, "confirm", [doubted]) == {"count": 1}
+    assert view.labels().select("image", "label", "labeler").rows() == [(one.image, 1, "ann")]
+    assert view.tags().rows() == [(doubted.image, ["confirmed"])]
+    assert sorted(seen(view, "queue")) == sorted(table["image"].to_list()[1:3])
+    assert "refused" in asked(view, "say", [], label="roadwork", who="ann")
+    assert "refused" in asked(view, "say", [other], label="a cat", who="ann")
+
+
+def test_the_panel_counts_what_waits(view: Any, picture: Callable[..., bytes]) -> None:
+    from fiftyone.operators import registry
+
+    table = rows(picture, range(6)).with_columns(
+        reason=pl.Series(["margin", "margin", "random"] * 2), score=pl.lit(0.5)
+    )
+    view.upsert(table)
+    view.show_cases(table)
+    marked(view, table)
+    panel = registry.OperatorRegistry().get_operator("@retrain-72/review/review")
+    queue = sys.modules[type(panel).__module__.rpartition(".")[0] + ".queue"]
+    assert queue.waiting(view.dataset) == {"case": 6, "suspect": 1, "asked": 0, "fault": 1}
+    assert queue.picked(view.dataset) == {"margin": 4, "random": 2}
+    assert queue.progress(view.dataset) == (0, 6)
+    queue.say(view.dataset.limit(2), "clear", "ann")
+    assert queue.waiting(view.dataset)["case"] == 4
+    assert (queue.CASE, queue.SUSPECT, queue.ASKED) == marks.QUEUE and queue.FAULT == marks.FAULT
+    assert queue.CLASSES == samples.CLASSES and queue.CONFIRMED == review.CONFIRMED
+
+
+def content(view: Any) -> dict[str, Any]:
+    keys = ("source", "reason", "score", "split", "doubt", "faults", "tags", "ground_truth.label")
+    keys += ("ground_truth.labeler", "prediction.confidence")
+    values = zip(view.dataset.values("image"), *(view.dataset.values(key) for key in keys), strict=True)
+    return {image: [sorted(one) if isinstance(one, list) else one for one in rest] for image, *rest in values}
+
+
+def test_the_dataset_is_rebuilt_from_the_tables_and_no_word_is_lost(
+    house: Path, tmp_path: Path, picture: Callable[..., bytes]
+) -> None:
+    from pipeline import fiftyone_view
+    from pipeline.labelling import rebuild
+
+    numbers = params.load(ROOT / "params.yaml")
+    people = numbers.people.model_copy(update={"dataset": "rebuilt", "labels": str(tmp_path / "labels")})
+    numbers = numbers.model_copy(update={"people": people})
+    table = rows(picture, range(8)).with_columns(
+        label=pl.Series([0, 1] + [None] * 6, dtype=pl.Int8), labeler=pl.Series(["ann", "bob"] + [None] * 6)
+    )
+    cases = samples.conform(table[4:].with_columns(reason=pl.lit("margin"), score=pl.lit(0.4)), samples.MINED)
+    doubts = table[:1].select("image", "label", p=pl.lit(0.9), doubt=pl.lit(0.2))
+    for name in ("pull", "mine", "assemble"):
+        (tmp_path / name).mkdir()
+    samples.write(table, tmp_path / "pull")
+    samples.write(cases, tmp_path / "mine")
+    samples.write(table[:2].with_columns(split=pl.lit("train")), tmp_path / "assemble")
+    samples.keep(doubts, tmp_path / "assemble" / "suspects.parquet")
+    samples.keep(
+        table[2:3].select("image", faults=pl.lit(["dark"])), tmp_path / "assemble" / "faults.parquet"
+    )
+    rebuild.rebuilt(numbers, tmp_path)
+    with fiftyone_view.opened("rebuilt") as view:
+        before = content(view)
+        view.say({table["image"][5]: 1}, "cas", datetime(2026, 3, 4, tzinfo=UTC), {})
+    assert len(before) == 8 and before[table["image"][0]][6] == ["suspect"]
+    assert "1 labels that no pull had seen" in rebuild.rebuilt(numbers, tmp_path)
+    with fiftyone_view.opened("rebuilt") as view:
+        assert content(view) == before
+    [handed] = (tmp_path / "labels").glob("*.csv")
+    assert f"{table['image'][5]},1,cas,2026-03-04T00:00:00+00:00" in handed.read_text()
 
 
 PULL = """
