@@ -41,16 +41,7 @@ def page(said: Told, items: pl.DataFrame | None) -> str:
         gold = items.filter(pl.col("source") == "gold")
         parts += [_curves(gold), _confusion(said), *(_shown(*one) for one in pictures.changed(items).items())]
     parts += [_age(said["age"]), _details(said)]
-<<<<<<< HEAD
-    head = (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Gate: {escape(said['value'])}</title><style>{STYLE}</style><main>"
-    )
-    return head + "\n".join(part for part in parts if part) + f"{COST}</main>{TODAY}</html>\n"
-=======
-    return paper.page(f"Gate: {said['value']}", parts, TODAY)
->>>>>>> 3837c1c (Look at the night's data: doubted labels, faults, drift, a page, a review queue and a FiftyOne plugin)
+    return paper.page(f"Gate: {said['value']}", [*parts, COST], TODAY)
 
 
 def _answer(said: Told) -> str:
