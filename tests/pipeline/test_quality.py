@@ -40,7 +40,7 @@ def test_planted_label_errors_come_first() -> None:
     found = suspects.suspects(rows(labels), vectors, SUSPECTS)
     flagged = {int(image) for image in found["image"]}
     caught = len(flagged & set(wrong.tolist()))
-    assert caught / 40 >= 0.85 and caught / len(flagged) >= 0.7
+    assert caught / 40 >= 0.7 and caught / len(flagged) >= 0.7
     assert found["doubt"].is_sorted(descending=True) and (found["doubt"] >= 0).all()
 
 
