@@ -166,6 +166,8 @@ def test_a_past_night_takes_no_label_back_and_hears_what_the_app_forgot(
     assert night(first) == 1, "though the App knows only the later word"
     assert night(unlabelled) is None
     assert view.labels().filter(pl.col("image") == image)["label"].to_list() == [0]
+
+
 def marked(view: Any, table: pl.DataFrame, doubt: int = 0) -> None:
     """Tonight's marks: the picture in doubt, and one with a fault."""
     doubts = table[[doubt]].select("image", doubt=pl.lit(0.3))
