@@ -17,16 +17,24 @@ FRAMES = 100  # whose views teach the measure
 VIEWS = 4  # as many as the lesson has, so that they are embedded anyway
 LEAST = 20  # frames under which there is too little to learn
 FLOOR = 1.0  # of the mean variance that every direction is given: what was not seen may move, too
+BLOCK = 16_384  # rows at once, so that a large house needs no second copy
 WHOLE = pl.lit(features.AS_SENT).alias("profile")  # as they are, not as a validator would crop them
 
 
 def vectors(table: pl.DataFrame, backbone: Backbone) -> Vectors:
     """A row of length one per picture (image, profile, source), in their order."""
     plain, _ = features.embed(table.select("image", WHOLE), 1, backbone)
-    centred = plain - plain.mean(axis=0)
+    told = np.array(plain, np.float32)
+    told -= told.mean(axis=0)
     moved = _moved(table, backbone)
-    told = centred if moved is None else _calmed(centred, moved)
-    return told / np.maximum(np.linalg.norm(told, axis=1, keepdims=True), 1e-12)
+    calm = None if moved is None else _calm(moved)
+    for start in range(0, len(told), BLOCK):
+        part = told[start : start + BLOCK]
+        if calm is not None:
+            directions, shrink = calm
+            part += ((part @ directions.T) * shrink) @ directions
+        part /= np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
+    return told
 
 
 def _moved(table: pl.DataFrame, backbone: Backbone) -> Vectors | None:
@@ -42,11 +50,10 @@ def _moved(table: pl.DataFrame, backbone: Backbone) -> Vectors | None:
     return views - whole[[place[image] for image in index["image"]]]
 
 
-def _calmed(centred: Vectors, moved: Vectors) -> Vectors:
-    """Divided, direction by direction, by how far views move."""
+def _calm(moved: Vectors) -> tuple[Vectors, Vectors]:
+    """Directions, and by how much of itself each is to change: the less, the less views move along it."""
     _, width, directions = np.linalg.svd(moved.astype(np.float64), full_matrices=False)
     variance = width**2 / len(moved)
     floor = FLOOR * variance.sum() / moved.shape[1]
     shrink = np.sqrt(floor / (variance + floor)) - 1
-    along = centred @ directions.T
-    return (centred + (along * shrink) @ directions).astype(np.float32)
+    return directions.astype(np.float32), shrink.astype(np.float32)
