@@ -25,6 +25,7 @@ import polars as pl
 
 from benchmarks import results_file
 from benchmarks.leaks_plot import plot
+from inference_runtime import preprocess
 from pipeline import challenge, features, images, params
 from pipeline.challenge import Pixels
 from pipeline.kin import families, register, search
@@ -77,16 +78,21 @@ def drive(one: Scene, metres: float) -> Scene:
     def nearer(things: tuple[Thing, ...], way: float) -> tuple[Thing, ...]:
         return tuple(replace(thing, z=thing.z - way) for thing in things if thing.z - way > 2)
 
-    still = {name: nearer(getattr(one, name), metres) for name in ("scenery", "lookalikes", "works")}
-    return replace(one, traffic=nearer(one.traffic, 0.6 * metres), **still)
+    return replace(
+        one,
+        scenery=nearer(one.scenery, metres),
+        lookalikes=nearer(one.lookalikes, metres),
+        works=nearer(one.works, metres),
+        traffic=nearer(one.traffic, 0.6 * metres),
+    )
 
 
 def photos(data: Path, every: int) -> Iterator[Row]:
     with (data / "index.csv").open(newline="") as file:
         listed = list(csv.DictReader(file))[::every]
     for record in Progress(listed, "leaks: photos"):
-        pixels = cv2.imread(str(data / record["file"]))[:, :, ::-1]
-        yield from planted(np.ascontiguousarray(pixels), record["file"], record["source"])
+        pixels = preprocess.decode((data / record["file"]).read_bytes())
+        yield from planted(pixels, record["file"], record["source"])
 
 
 def planted(frame: Pixels, street: str, place: str) -> Iterator[Row]:

@@ -33,8 +33,9 @@ def keep(table: pl.DataFrame) -> int:
 def _refuse_taught(table: pl.DataFrame, known: pl.DataFrame, file: Path) -> None:
     taught = table.filter(pl.col("source") != "gold").join(known, on="image", how="semi")
     if taught.height:
+        image, source = taught.sort("image").select("image", "source").row(0)
         raise Fixable(
-            f"assemble: picture {taught['image'].min()} was gold once and is {taught['source'][0]} now "
+            f"assemble: picture {image} was gold once and is {source} now "
             f"({taught.height} such); put it back into params.yaml pull.gold, or delete {file} "
             "to begin with another exam"
         )

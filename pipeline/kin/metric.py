@@ -24,7 +24,7 @@ WHOLE = pl.lit(features.AS_SENT).alias("profile")  # as they are, not as a valid
 def vectors(table: pl.DataFrame, backbone: Backbone) -> Vectors:
     """A row of length one per picture (image, profile, source), in their order."""
     plain, _ = features.embed(table.select("image", WHOLE), 1, backbone)
-    told = np.array(plain, np.float32)
+    told: Vectors = np.array(plain, np.float32)
     told -= told.mean(axis=0)
     moved = _moved(table, backbone)
     calm = None if moved is None else _calm(moved)
@@ -47,7 +47,8 @@ def _moved(table: pl.DataFrame, backbone: Backbone) -> Vectors | None:
     whole, _ = features.embed(some.select("image", WHOLE), 1, backbone)
     views, index = features.embed(some, VIEWS, backbone)
     place = {image: row for row, image in enumerate(some["image"])}
-    return views - whole[[place[image] for image in index["image"]]]
+    moved: Vectors = views - whole[[place[image] for image in index["image"]]]
+    return moved
 
 
 def _calm(moved: Vectors) -> tuple[Vectors, Vectors]:

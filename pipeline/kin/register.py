@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_runtime.errors import Fixable
 from pipeline import images
 
 VERSION = 1  # raise it when two pictures may get another likeness than before
@@ -64,6 +65,8 @@ def sketch(image: str) -> Sketch:
     grey = cv2.imdecode(raw, cv2.IMREAD_REDUCED_GRAYSCALE_2)
     if grey is None or min(grey.shape) < KEPT:
         grey = cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE)
+    if grey is None:
+        raise Fixable(f"{images.path(image)}: no picture; delete it and run `python -m pipeline pull`")
     shrink = min(1.0, KEPT / min(grey.shape))
     height, width = grey.shape
     return Sketch(_scaled(grey.astype(np.float32), width * shrink, height * shrink))

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from inference_runtime.errors import Fixable
 from pipeline import drafts, images
 from pipeline.params import Faults
 from pipeline.progress import Progress
@@ -61,7 +62,9 @@ def faulty(facts: pl.DataFrame, params: Faults) -> pl.DataFrame:
 def _facts(image: str) -> tuple[str, int, float, float, float]:
     raw = np.frombuffer(images.read(image), np.uint8)
     whole = cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE)
-    grey = _shrunk(whole)
+    if whole is None:
+        raise Fixable(f"{images.path(image)}: no picture; delete it and run `python -m pipeline pull`")
+    grey = _shrunk(np.asarray(whole, np.uint8))
     sharpness = float(cv2.Laplacian(grey, cv2.CV_64F).var())
     light = float(np.quantile(grey, 0.9))
     return image, min(whole.shape), round(light, 2), round(float(grey.std()), 2), round(sharpness, 2)

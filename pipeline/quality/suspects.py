@@ -42,7 +42,8 @@ def doubts(p: Numbers, labels: NDArray[np.integer]) -> Numbers:
     usual = np.array([np.mean(1 - p[labels == 0]), np.mean(p[labels == 1])])
     other = np.where(labels == 1, 1 - p, p)
     # Under one half the model itself prefers the label that is given.
-    return other - np.maximum(usual[1 - labels], 0.5)
+    found: Numbers = other - np.maximum(usual[1 - labels], 0.5)
+    return found
 
 
 def unseen(vectors: Vectors, labels: NDArray[np.integer], families: pl.Series, params: Suspects) -> Numbers:
