@@ -13,7 +13,8 @@ import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
-from inference_runtime.errors import Fixable
+from inference_runtime.errors import Away, Fixable
+from inference_runtime.ship import patience
 from pipeline import params, samples, stages
 from pipeline.params import Params
 from pipeline.services import mongo, remains
@@ -91,7 +92,9 @@ def test_a_store_that_is_down_keeps_last_night_and_loses_no_answer(
     ship(Path("journal"))
     with monkeypatch.context() as down:
         down.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{nobody()}")
-        with pytest.raises(Fixable, match=r"pull\.journal: s3://journals/miner: .*check the bucket"):
+        down.setattr(patience, "FIRST_SECONDS", 0.002)
+        down.setattr(patience, "LONGEST_SECONDS", 0.01)
+        with pytest.raises(Away, match=r"pull\.journal: s3://journals/miner: .*run it again later$"):
             stages.run("pull", given, ARTIFACTS)
         assert pulled() == before
     stages.run("pull", given, ARTIFACTS)
