@@ -38,6 +38,9 @@ PARAMS = {
 JUST_NOW = timedelta(seconds=1)
 TWO = CronTriggerTimetable("0 2 * * *", timezone="UTC", run_immediately=JUST_NOW)
 
+# Some ten minutes in all: a database or a hub that is away for so long costs no night.
+PATIENCE = {"retries": 6, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": True}
+
 with DAG(
     "retrain_72",
     description="From yesterday's challenges to a better champion",
@@ -50,7 +53,7 @@ with DAG(
     # One checkout, one artifacts folder: two stages at once would find each other's files half written.
     max_active_runs=1,
     max_active_tasks=1,
-    default_args={"pool": "house", "retries": 1, "retry_delay": timedelta(seconds=10)},
+    default_args={"pool": "house", **PATIENCE},
     params=PARAMS,
     tags=["night"],
 ) as dag:

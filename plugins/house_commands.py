@@ -44,7 +44,7 @@ class HouseCommand(BaseOperator):  # type: ignore[misc]  # airflow is not follow
             environment = {**self.environment(context), "TOLD": str(sheet)}
             self._process = Process(self.command(context["params"]), home(), environment)
             lines = list(self._logged(self._process.lines()))
-            self._judge(self._process.wait(), lines, _read(sheet))
+            self._judge(self._process.wait(), lines, _read(sheet), context["ti"].try_number)
             return self.result(lines, _read(sheet))
 
     def _logged(self, lines: Iterator[str]) -> Iterator[str]:
@@ -52,13 +52,14 @@ class HouseCommand(BaseOperator):  # type: ignore[misc]  # airflow is not follow
             self.log.info(line)
             yield line
 
-    def _judge(self, code: int, lines: list[str], told: Mapping[str, Any]) -> None:
+    def _judge(self, code: int, lines: list[str], told: Mapping[str, Any], tried: int) -> None:
+        """Patience is for what is away; of what nobody foresaw a second try is enough."""
         if not code:
             return
         line = f"{self.task_id}: {told.get('error') or _last(lines) or f'exit status {code}'}"
-        if told.get("error") and not told.get("again"):
-            raise AirflowFailException(line)
-        raise AirflowException(line)
+        if told.get("again") or (tried == 1 and not told.get("error")):
+            raise AirflowException(line)
+        raise AirflowFailException(line)
 
     def on_kill(self) -> None:
         if process := getattr(self, "_process", None):

@@ -21,8 +21,10 @@ from pathlib import Path
 name = sys.argv[1]
 print(f"{name} until {os.environ.get('UNTIL')}", file=sys.stderr)
 if Path(f"{name}.fails").exists():
-    if Path(f"{name}.fails").read_text() == "fixable":
-        Path(os.environ["TOLD"]).write_text(json.dumps({"error": "params.yaml: wrong", "again": False}))
+    told = {"fixable": ("params.yaml: wrong", False), "away": ("the hub: out of reach", True)}
+    if kind := Path(f"{name}.fails").read_text():
+        error, again = told[kind]
+        Path(os.environ["TOLD"]).write_text(json.dumps({"error": error, "again": again}))
     sys.exit(f"{name}.fails: in the way; remove it")
 if Path(f"{name}.hangs").exists():
     import signal, subprocess

@@ -24,20 +24,21 @@ house_process = pytest.importorskip("house_process")
 class Instance:
     """What a task leaves behind, and what it finds."""
 
-    def __init__(self) -> None:
+    def __init__(self, try_number: int) -> None:
         self.left: dict[str, Any] = {}
+        self.try_number = try_number
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.left[key] = value
 
 
-def context(conf: dict[str, Any] | None = None, **params: Any) -> dict[str, Any]:
+def context(conf: dict[str, Any] | None = None, tried: int = 1, **params: Any) -> dict[str, Any]:
     moment = datetime(2026, 11, 20, 2, 0, 0, 500, tzinfo=UTC)
     return {
         "dag": SimpleNamespace(params={"until": None}),
         "dag_run": SimpleNamespace(conf=conf or {}, run_after=moment),
         "params": params,
-        "ti": Instance(),
+        "ti": Instance(tried),
     }
 
 
@@ -93,6 +94,17 @@ def test_failure_shows_the_stages_own_last_line_and_is_tried_again(checkout: Pat
     with pytest.raises(Exception, match=r"^pull: pull.fails: in the way; remove it$") as raised:
         stage("pull").execute(context())
     assert type(raised.value).__name__ == "AirflowException"
+    with pytest.raises(Exception, match=r"^pull: ") as again:
+        stage("pull").execute(context(tried=2))
+    assert type(again.value).__name__ == "AirflowFailException"
+
+
+def test_what_is_away_is_waited_for(checkout: Path) -> None:
+    (checkout / "pull.fails").write_text("away")
+    for tried in (1, 5):
+        with pytest.raises(Exception, match=r"^pull: the hub: out of reach$") as raised:
+            stage("pull").execute(context(tried=tried))
+        assert type(raised.value).__name__ == "AirflowException"
 
 
 def test_what_a_person_must_put_right_first_is_not_tried_again(checkout: Path) -> None:

@@ -108,7 +108,7 @@ def test_the_graph_is_that_of_dvc_yaml_and_ends_in_rollout(dag: dict[str, Any]) 
 def test_one_stage_at_a_time_and_one_night_at_a_time(dag: dict[str, Any]) -> None:
     assert (dag["pools"], dag["retries"]) == (
         ["default_pool", "house"],
-        [1],
+        [6],
     )  # who waits for a person holds no house
     assert dag["active"] == [1, 1, False, False]
     assert dag["start"] == "None"
