@@ -38,8 +38,8 @@ PARAMS = {
 JUST_NOW = timedelta(seconds=1)
 TWO = CronTriggerTimetable("0 2 * * *", timezone="UTC", run_immediately=JUST_NOW)
 
-# Some ten minutes in all: a database or a hub that is away for so long costs no night.
-PATIENCE = {"retries": 6, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": True}
+# Ten minutes at least in all: a database or a hub that is away for so long costs no night.
+PATIENCE = {"retries": 6, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2}
 
 with DAG(
     "retrain_72",
