@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     about = "count the hard cases that no night has seen; enough of them do not wait for the clock"
