@@ -73,5 +73,7 @@ def _forget_versions(dry: bool) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise Fixable(f"dvc gc: {' '.join(done.stderr.split())[-300:]}; nothing more was thrown away")
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    lines = [
+        line for line in (done.stdout + done.stderr).splitlines() if line[:1].strip() and "WARN" not in line
+    ]
     say(f"tidy: dvc gc: {lines[-1] if lines else 'nothing to forget'}")
