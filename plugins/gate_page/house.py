@@ -75,6 +75,12 @@ def reports() -> dict[str, Path]:
     return {name: home() / place for name, place in REPORTS.items() if (home() / place).is_file()}
 
 
+def cost() -> str:
+    """What the night cost, as the script that its report loads; nothing before the first."""
+    file = home() / os.environ.get("NIGHT_COST", "var/night_cost.js")
+    return file.read_text() if file.is_file() else ""
+
+
 def _reigns() -> Iterator[Reign]:
     known = _json(home() / "var" / "champions.json") or {"releases": [], "withdrawn": {}}
     for told in known["releases"]:

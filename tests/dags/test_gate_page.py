@@ -48,7 +48,15 @@ def test_nobody_sees_anything_without_login() -> None:
     app = application()
     client = TestClient(app)
     paths = [route.path for route in app.routes]
-    assert {"/page", "/card", "/run", "/gate.js", "/images/{image}", "/reports/{name}"} == set(paths)
+    assert {
+        "/page",
+        "/card",
+        "/run",
+        "/gate.js",
+        "/images/{image}",
+        "/reports/{name}",
+        "/night_cost.js",
+    } == set(paths)
     for path in paths:
         answer = client.get(path.format(image=IMAGE, name="gate"), params={"dag": "retrain_72", "run": "x"})
         assert answer.status_code == 401, path
@@ -145,6 +153,19 @@ def test_the_page_tells_the_verdict_the_champions_and_the_cases(lived_in: Path) 
     assert "ef" * 32 not in said  # has its label
     assert "http://127.0.0.1:5151/datasets/retrain-72?view=case" in said
     assert "gate/reports/gate" in said and "gate/reports/dataset" not in said
+
+
+def test_the_gates_report_finds_the_nights_cost(lived_in: Path) -> None:
+    from gate_page import application, house
+
+    script = '<script src="../../var/night_cost.js"></script>'
+    assert script in (REPOSITORY / "pipeline/gate/report/page.py").read_text()
+    assert house.cost() == ""
+    (lived_in / "var/night_cost.js").write_text("cost")
+    (lived_in / "artifacts/gate/report.html").write_text(script)
+    [report] = [one for one in application.application().routes if one.path == "/reports/{name}"]
+    assert b'src="../night_cost.js"' in report.endpoint("gate").body
+    assert house.cost() == "cost"
 
 
 def test_what_a_stage_wrote_is_text_and_never_markup(lived_in: Path) -> None:
