@@ -21,9 +21,10 @@ ALLOWED = {"numpy", "onnxruntime", "PIL", "pybase64", "inference_runtime"}
 EXTRAS = {
     "engines/plan.py": {"tensorrt"},
     "ship/bucket.py": {"boto3", "botocore"},
+    "ship/s3.py": {"boto3", "botocore"},
+    "film.py": {"av"},
     "shared_cache.py": {"redis"},
     "signature.py": {"cryptography"},
-    "video.py": {"av"},
     "miner/chain.py": {"bittensor"},
 }
 # Nothing loads these but the command that needs them; they can not even be imported without their SDK.

@@ -3,14 +3,17 @@
 import base64
 import json
 import struct
+import time
 from collections.abc import Callable, Sequence
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from inference_runtime import film as reader
 from inference_runtime import images, video
 from inference_runtime.bundle import Bundle
 from inference_runtime.errors import Fixable, ImageError
@@ -43,8 +46,7 @@ def film(
 
 
 def stills(data: bytes, fps: float = 1.0) -> list[tuple[float, Image.Image]]:
-    found = list(video._stills(data, Sampling(fps, 30), lambda: None))
-    return [(at, Image.open(BytesIO(jpeg))) for at, jpeg in found]
+    return [(at, Image.open(BytesIO(jpeg))) for at, jpeg in reader.stills(data, fps, 30.0)]
 
 
 def grey_of(picture: Image.Image) -> float:
@@ -157,21 +159,47 @@ def test_bad_films_get_one_line_and_cost_nobody_else(
     assert "Traceback" not in server.stop()[1]
 
 
-def test_a_film_keeps_the_deadline(make_bundle: Make, start: Callable[..., Any]) -> None:
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def test_a_film_keeps_the_deadline_and_leaves_no_reader_behind(
+    make_bundle: Make, start: Callable[..., Any]
+) -> None:
     slow = """
-import time
+import sys
 import inference_runtime.video as video
-plain = video._jpeg
-video._jpeg = lambda frame: (time.sleep(0.2), plain(frame))[1]
+video.PROGRAM = (sys.executable, "-c", "import time; time.sleep(60)")
 """
     server = start(make_bundle(), prelude=slow)
-    status, _ = server.ask("POST", "/v1/predict", film([9] * 20, fps=1, gop=1), **{"X-Deadline-Ms": "300"})
+    status, _ = server.ask("POST", "/v1/predict", film([9]), **{"X-Deadline-Ms": "300"})
     assert status == 504
+    for _ in range(500):
+        if not children(server.process.pid):
+            break
+        time.sleep(0.01)
+    assert not children(server.process.pid)
     assert server.ask("GET", "/healthz")[0] == 200
 
 
+@pytest.mark.parametrize("death", ["os.abort()", "bytes(10 << 30)"])
+def test_a_film_that_takes_its_reader_down_takes_nobody_else(
+    death: str, make_bundle: Make, make_picture: Callable[..., bytes], start: Callable[..., Any]
+) -> None:
+    fatal = f"""
+import sys
+import inference_runtime.video as video
+video.PROGRAM = (sys.executable, "-c",
+    "import os, sys, inference_runtime.film as film; film.stills = lambda *_: {death}; film.main(1.0, 9.0)")
+"""
+    server = start(make_bundle(), prelude=fatal)
+    status, said = server.predict(film([128]))
+    assert status == 422 and "reader down" in said["error"]
+    assert server.predict(make_picture())[0] == 200
+
+
 def test_frames_over_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video, "PIXELS", 64 * 48 - 1)
+    monkeypatch.setattr(reader, "PIXELS", 64 * 48 - 1)
     with pytest.raises(ImageError, match="64x48 is over"):
         stills(film([128]))
 
