@@ -11,6 +11,7 @@ HEAD_BYTES = 32 << 10
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 LINES = {status: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+JSON = json.JSONEncoder(allow_nan=False)  # made once: `json.dumps` would make one for each answer
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -46,7 +47,7 @@ def busy(reason: str) -> Refusal:
 
 def encoded(response: Response, keep: bool, only_head: bool = False) -> bytes:
     is_text = isinstance(response.body, str)
-    body = response.body if isinstance(response.body, str) else json.dumps(response.body, allow_nan=False)
+    body = response.body if isinstance(response.body, str) else JSON.encode(response.body)
     data = body.encode() + b"\n"
     lines = [
         LINES[response.status],
