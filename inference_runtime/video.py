@@ -76,13 +76,15 @@ def frames(data: bytes, sampling: Sampling, check: Callable[[], None]) -> Iterat
 def _asked(data: bytes, sampling: Sampling, check: Callable[[], None]) -> tuple[int, bytes, str]:
     pipe = subprocess.PIPE
     command = [*PROGRAM, str(sampling.fps), str(sampling.seconds)]
+    unsent: bytes | None = data
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         try:
             while True:
                 try:
-                    said, wrong = process.communicate(data, timeout=LOOK_SECONDS)
+                    said, wrong = process.communicate(unsent, timeout=LOOK_SECONDS)
                     return process.returncode, said, wrong.decode(errors="replace")
                 except subprocess.TimeoutExpired:
+                    unsent = None  # it is on its way, and may be handed over once
                     check()
         finally:
             process.kill()
