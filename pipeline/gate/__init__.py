@@ -1,5 +1,6 @@
 """Lets the challenger compete with the champion; the verdict names its evidence."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -25,10 +26,13 @@ def run(
 ) -> None:
     table = samples.read(assemble).sort("image")
     opponent = champion / "bundle" if (champion / "bundle").is_dir() else None
+    challenger = bundle.load(export)
     told: Told = {
-        "challenger": bundle.load(export).id,
+        "challenger": challenger.id,
         "champion": bundle.load(opponent).id if opponent else None,
         "age": age.model_dump() | _reign(champion),
+        # Of what the challenger was made, and by which numbers it is judged.
+        "lineage": dict(challenger.lineage) | {"judged_by": _digest(params)},
     }
     ruling = _early(table, export, opponent, backbone, params, told)
     if ruling is None:
@@ -37,6 +41,10 @@ def run(
     (out / "verdict.json").write_text(json.dumps(said, indent=2))
     (out / "summary.json").write_text(json.dumps(_summary(said)))
     (out / "report.html").write_text(report.page(said, _items(out)))
+
+
+def _digest(params: Gate) -> str:
+    return hashlib.sha256(params.model_dump_json().encode()).hexdigest()
 
 
 def _early(

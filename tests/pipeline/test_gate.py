@@ -108,6 +108,10 @@ def test_a_first_champion_needs_no_opponent(rooms: Path, tiny: Backbone, assembl
     said = judged(rooms, tiny, sealed(learned(assemble, tiny), tiny, assemble, rooms / "export"), None)
     assert (said["value"], said["champion"]) == ("PASS", None)
     assert said["parity"]["flips"] == 0 and said["parity"]["max_logit"] < 1e-3  # type: ignore[index]
+    assert {"table", "head", "backbone", "judged_by"} <= set(said["lineage"])  # type: ignore[call-overload]
+    scores = said["scores"]["challenger"]  # type: ignore[index]
+    low, high = scores["reward_interval"]
+    assert low <= scores["reward"] <= high
 
 
 def test_the_better_one_passes_and_the_page_shows_what_it_won(
