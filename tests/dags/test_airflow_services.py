@@ -31,6 +31,7 @@ def followed(api: Api, run: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_night_by_rest_and_by_command_line(house: Path) -> None:
     services.up(["airflow"])
     api = airflow.api()
@@ -40,7 +41,8 @@ def test_a_night_by_rest_and_by_command_line(house: Path) -> None:
     by_command_line_and_by_rest(house, api)
     by_an_asset(api)
     with_a_person_who_says_no(house, api)
-    a_past_night(api)
+    if "LONG" in os.environ:
+        a_past_night(api)
     a_failure_shows_its_reason(house, api)
     sessions = [record.pid for record in before if record]
     os.kill(sessions[1], signal.SIGKILL)  # the scheduler, which leaves its workers behind
