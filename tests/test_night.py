@@ -25,7 +25,7 @@ SMALL = {
     "world": {"base": 40, "gold": 30, "first": 40},
     "mine": {"cases": 12, "mistakes": 6},
     "synthesize": {"images": 4},
-    "gate": {"parity_views": 8, "bootstrap": 50, "floor": 0.0},
+    "gate": {"parity_views": 8, "bootstrap": 50, "floor": 0.0, "replica": 30, "painted": 40},
     "backup": {"store": "../copies"},
 }
 ANSWER = """
