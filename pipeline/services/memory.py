@@ -10,14 +10,15 @@ from pipeline.services import records
 def held() -> dict[str, int]:
     """Bytes by name of the service that runs."""
     living = [record for name in records.names() if (record := records.running(name))]
-    return {record.name: _of(record.pid) for record in living}
+    return {record.name: sum(map(_pss, tree(record.pid))) for record in living}
 
 
-def _of(pid: int) -> int:
+def tree(pid: int) -> list[psutil.Process]:
+    """The process and its descendants; none where it has gone."""
     with suppress(psutil.NoSuchProcess):
         leader = psutil.Process(pid)
-        return sum(_pss(one) for one in (leader, *leader.children(recursive=True)))
-    return 0
+        return [leader, *leader.children(recursive=True)]
+    return []
 
 
 def _pss(process: psutil.Process) -> int:
