@@ -11,6 +11,7 @@ from pipeline.params.chores import Backup, Buffer, Tidy
 from pipeline.params.data import (
     Age,
     Assemble,
+    Criterion,
     Drift,
     Faults,
     Fresh,
@@ -54,6 +55,7 @@ __all__ = [
     "Champion",
     "Cosmos",
     "CosmosService",
+    "Criterion",
     "Drift",
     "Export",
     "Faults",

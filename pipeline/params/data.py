@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.params.section import Count, Positive, Section, Share
+from pipeline.params.section import Above, Count, Positive, Section, Share
 
 
 class World(Section):
@@ -43,10 +43,23 @@ class Pull(Section):
     trust: dict[str, Count]
 
 
+Criterion = Literal[
+    "margin", "entropy", "disagreement", "neighbours", "instability", "rarity", "novelty", "slice", "recent"
+]
+
+
 class Mine(Section):
     cases: Count
     random: Share
-    margin_pool: Positive
+    quotas: dict[Criterion, Share]
+    width: Annotated[float, Field(ge=1)]
+    burst: Share
+    cold: Count
+    pool: Count
+    known: Count
+    views: Positive
+    half_life_days: Above
+    doubt: Share
     mistakes: Count
     seed: int
 

@@ -13,8 +13,8 @@ from pipeline.params import PainterName, Synthesize
 from pipeline.synthesize import aim, prompts
 from pipeline.synthesize.order import Mode, Order
 
-# What went wrong teaches most; what was drawn blindly was not hard at all.
-ORDER = ("mistake", "margin")
+# Drawn blindly or as typical, a picture is not hard; where the label is doubtful, nobody knows what to paint.
+EASY = ("random", "typical", "doubtful")
 DARK = 60.0  # mean grey level under which a street is lit by lamps, not by the sky
 
 Modes = Mapping[PainterName, frozenset[Mode]]
@@ -37,8 +37,9 @@ def orders(
 
 
 def hard(cases: pl.DataFrame) -> list[dict[str, Any]]:
-    rank = pl.col("reason").replace_strict(list(ORDER), [0, 1], default=2, return_dtype=pl.Int8)
-    worst = cases.with_columns(rank=rank).filter(pl.col("rank") < 2)
+    # What went wrong teaches most.
+    rank = (pl.col("reason") != "mistake").cast(pl.Int8)
+    worst = cases.with_columns(rank=rank).filter(~pl.col("reason").is_in(EASY))
     return worst.sort(["rank", "score", "image"], descending=[False, True, False]).to_dicts()
 
 
