@@ -1,0 +1,1 @@
+"""What a night costs as the data grows."""
