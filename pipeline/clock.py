@@ -14,4 +14,4 @@ def moment() -> datetime:
         until = datetime.fromisoformat(given)
     except ValueError:
         raise Fixable(f"UNTIL: {given!r} is no ISO time; write it like 2026-11-20T02:00:00Z") from None
-    return until if until.tzinfo else until.replace(tzinfo=UTC)
+    return until.astimezone(UTC) if until.tzinfo else until.replace(tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def test_a_past_night_is_what_it_was(
     out: Path, journalled: Callable[[Path, range], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever has come home since: answers, pictures, damage, labels that were handed in late."""
-    then = datetime.now(UTC).isoformat()
+    then = datetime.now(timezone(timedelta(hours=5))).isoformat()  # whoever asks may live elsewhere
     monkeypatch.setenv("UNTIL", then)
     pull.run(params(), PEOPLE, out)
     before = {file.name: file.read_bytes() for file in out.iterdir()}
