@@ -80,7 +80,7 @@ def test_what_went_wrong_is_left_for_whoever_started_it(checkout: Path) -> None:
 
 
 def test_absent_pictures_say_where_to_get_some(checkout: Path) -> None:
-    assert "params.yaml: pull.base: var/world/base/labels.csv not found" in refused(ask("pull", cwd=checkout))
+    assert "params.yaml: pull.base: var/world/base not found" in refused(ask("pull", cwd=checkout))
 
 
 def test_a_missing_mongodb_is_named_without_its_password(checkout: Path) -> None:

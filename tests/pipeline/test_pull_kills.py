@@ -116,7 +116,7 @@ def test_killed_on_its_way_from_a_bucket(house: Path, s3_server: str) -> None:
     forks = Forks(*IMPORTED)  # which knows the way to the server
     whole = forks.run(empty(house, "undisturbed"), PULL)
     undisturbed = contents(house / "undisturbed")
-    for _ in range(8):
+    for _ in range(4):
         place = empty(house, "killed")
         forks.run(place, PULL, kill_after=random.uniform(0, whole))
         forks.run(place, PULL)

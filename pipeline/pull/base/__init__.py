@@ -30,8 +30,8 @@ FORMS = (
 
 def sets(params: Pull, quarantine: Quarantine) -> pl.DataFrame:
     """Everything that the gold and the base set offer, gold first."""
-    gold = read(params.gold, "gold", "pull.gold", quarantine)
-    return pl.concat([gold, read(params.base, "base", "pull.base", quarantine)])
+    base = read(params.base, "base", "pull.base", quarantine)
+    return pl.concat([read(params.gold, "gold", "pull.gold", quarantine), base])
 
 
 def one_each(offered: pl.DataFrame) -> pl.DataFrame:
