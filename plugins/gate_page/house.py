@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,6 +44,7 @@ class Facts:
     cases: list[Case]
     waiting: int  # cases in all
     reports: list[str]
+    cost: str  # of the last night, in a line
     fiftyone: str | None  # address of the dataset in the App
 
     @property
@@ -66,6 +68,7 @@ def facts() -> Facts:
         cases=cases[:SHOWN],
         waiting=len(cases),
         reports=list(reports()),
+        cost=_cost_line(),
         fiftyone=_fiftyone(params.get("people", {}).get("dataset")),
     )
 
@@ -79,6 +82,12 @@ def cost() -> str:
     """What the night cost, as the script that its report loads; nothing before the first."""
     file = home() / os.environ.get("NIGHT_COST", "var/night_cost.js")
     return file.read_text() if file.is_file() else ""
+
+
+def _cost_line() -> str:
+    """The same for people; the script says it in one string of JSON."""
+    said = re.search(r'textContent = (".*");', cost())
+    return str(json.loads(said[1])) if said else ""
 
 
 def _reigns() -> Iterator[Reign]:

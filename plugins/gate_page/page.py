@@ -64,7 +64,7 @@ def _links(facts: Facts) -> str:
 
 
 def _cards(facts: Facts, state: State) -> str:
-    return f'<div class="cards">{champion(facts)}{_last(state)}{_next(state)}</div>'
+    return f'<div class="cards">{champion(facts)}{_last(facts, state)}{_next(state)}</div>'
 
 
 def champion(facts: Facts) -> str:
@@ -86,10 +86,11 @@ def reward(one: Reign) -> str:
     return f"reward {words.figure(one.reward)}" + (f" {words.bracket(one.bounds)}" if one.bounds else "")
 
 
-def _last(state: State) -> str:
+def _last(facts: Facts, state: State) -> str:
     if state.last is None:
         return words.article("Last night", "none yet")
-    return words.article("Last night", state.last.state, words.run_link(state.last), words.ago(state.last.at))
+    lines = [words.run_link(state.last), words.ago(state.last.at), escape(facts.cost)]
+    return words.article("Last night", state.last.state, *filter(None, lines))
 
 
 def _next(state: State) -> str:

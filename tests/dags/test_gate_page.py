@@ -161,11 +161,13 @@ def test_the_gates_report_finds_the_nights_cost(lived_in: Path) -> None:
     script = '<script src="../../var/night_cost.js"></script>'
     assert script in (REPOSITORY / "pipeline/gate/report/page.py").read_text()
     assert house.cost() == ""
-    (lived_in / "var/night_cost.js").write_text("cost")
+    told = 'document.getElementById("cost").textContent = "cost 0.0100 USD (CPU 0.0100)";\n'
+    (lived_in / "var/night_cost.js").write_text(told)
     (lived_in / "artifacts/gate/report.html").write_text(script)
     [report] = [one for one in application.application().routes if one.path == "/reports/{name}"]
     assert b'src="../night_cost.js"' in report.endpoint("gate").body
-    assert house.cost() == "cost"
+    assert house.cost() == told
+    assert house.facts().cost == "cost 0.0100 USD (CPU 0.0100)"
 
 
 def test_what_a_stage_wrote_is_text_and_never_markup(lived_in: Path) -> None:
