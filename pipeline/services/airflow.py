@@ -197,6 +197,7 @@ def _service(name: str, port: int) -> Service:
         url=f"http://127.0.0.1:{port}",
         ready=_is_ready,
         environment=environment(port),
+        patience=300,  # 20 s are usual, and a busy machine is no reason to give up
     )
 
 
