@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -74,7 +75,14 @@ def cli(argv: list[str]) -> int:
 
 
 def port() -> int:
-    return supervise.free_port(API, PORT)
+    """One for all components, also where another house has the usual one."""
+    record = records.running(API)
+    return record.port if record else _chosen(records.house(), PORT)
+
+
+@cache
+def _chosen(_house: Path, preferred: int) -> int:
+    return supervise.free_port(API, preferred)
 
 
 def home() -> Path:

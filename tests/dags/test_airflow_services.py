@@ -165,6 +165,15 @@ def test_an_api_server_that_is_away_is_awaited_and_not_for_ever() -> None:
         Api(nobody, patience=0.1).state("retrain_72", "run")
 
 
+def test_all_components_agree_on_a_port_where_the_usual_one_is_taken(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other_house:
+        monkeypatch.setattr(airflow, "PORT", other_house.getsockname()[1])
+        chosen = {airflow.port() for _ in range(5)}
+    assert len(chosen) == 1 and airflow.PORT not in chosen
+
+
 def test_the_callers_settings_win(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
     settings = airflow.environment(8080)
