@@ -41,9 +41,10 @@ DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 def start(components: tuple[str, ...] = NIGHT) -> Api:
     """All of them ready, retrain_72 parsed, and the pool it runs in. Idempotent."""
     migrate()
-    _drop_strangers(port())
-    write_environment()
-    services = [_service(name, port()) for name in components]
+    where = port()  # asked once: where the usual one is taken, each answer is another
+    _drop_strangers(where)
+    write_environment(where)
+    services = [_service(name, where) for name in components]
     for service in services:
         supervise.launch(service)
     supervise.wait(services)
@@ -60,9 +61,9 @@ def api() -> Api:
     return Api(record.url)
 
 
-def write_environment() -> Path:
+def write_environment(where: int) -> Path:
     """For people who would rather type `airflow` themselves: a file for their shell to read."""
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in environment(port()).items()]
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in environment(where).items()]
     file = home() / "env.sh"
     drafts.write(file, "".join(f"{line}\n" for line in lines).encode())
     return file

@@ -27,8 +27,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_grou
 
 @pytest.fixture
 def house(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(airflow, "PORT", server.getsockname()[1])
+    taken = socket.create_server(("127.0.0.1", 0))  # by somebody else: the house takes another one
+    monkeypatch.setattr(airflow, "PORT", taken.getsockname()[1])
     passwords = checkout / "passwords.json"
     passwords.write_text(json.dumps({USER: PASSWORD}))
     for name, value in {
@@ -42,6 +42,7 @@ def house(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     furnish(checkout)
     yield checkout
     services.down()
+    taken.close()
 
 
 def furnish(house: Path) -> None:
