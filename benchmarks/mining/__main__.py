@@ -96,6 +96,7 @@ def measured(
 
 
 def row(pool: str, strategy: str, curves: list[Curve]) -> dict[str, Any]:
+    end = min(len(curve.labels) for curve in curves)  # pools of real photos differ in size
     needed = np.array([curve.needed() for curve in curves], np.float64)
     half = STUDENT * needed.std(ddof=1) / np.sqrt(len(needed)) if len(needed) > 1 else float("nan")
     return {
@@ -105,8 +106,8 @@ def row(pool: str, strategy: str, curves: list[Curve]) -> dict[str, Any]:
         "half": float(half),
         "each": needed.tolist(),
         "full": float(np.mean([curve.full for curve in curves])),
-        "at": curves[0].labels,
-        "accuracy": np.mean([curve.accuracy for curve in curves], axis=0).round(4).tolist(),
+        "at": curves[0].labels[:end],
+        "accuracy": np.mean([curve.accuracy[:end] for curve in curves], axis=0).round(4).tolist(),
     }
 
 

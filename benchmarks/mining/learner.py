@@ -10,8 +10,6 @@ from scipy.special import log_softmax, softmax
 Numbers = NDArray[np.float64]
 Seen = NDArray[np.floating]
 
-STOP = {"maxiter": 200, "ftol": 1e-7, "gtol": 1e-4}  # beyond that no answer changes
-
 
 @dataclass(frozen=True)
 class Softmax:
@@ -36,6 +34,8 @@ def fit(seen: Seen, labels: NDArray[np.int64], kinds: int, decay: float, near: S
         total = -float((target * logits).sum()) / len(seen) + decay / 2 * float((weight[:, :-1] ** 2).sum())
         return total, slope.ravel()
 
-    start = near.weight.ravel() if near else np.zeros(shape[0] * shape[1])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options=STOP)
+    start: Numbers = near.weight.ravel() if near else np.zeros(shape[0] * shape[1])
+    # Beyond that no answer changes.
+    stop = {"maxiter": 200, "ftol": 1e-7, "gtol": 1e-4}
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options=stop)  # type: ignore[call-overload]
     return Softmax(found.x.reshape(shape))

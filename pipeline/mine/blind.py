@@ -27,5 +27,5 @@ def drawn(waiting: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
     chance = count / waiting.height if waiting.height else 0.0
     by_name = waiting.sort("image")
     chosen = np.random.default_rng(seed).choice(by_name.height, count, replace=False)
-    kept = by_name[np.sort(chosen).tolist()]
+    kept: pl.DataFrame = by_name[np.sort(chosen).tolist()]
     return kept.with_columns(reason=pl.lit("random"), probability=pl.lit(chance))

@@ -70,7 +70,8 @@ def vote(
     if itself is not None:
         weight[found == itself[:, None]] = 1e-12
     said: Numbers = (np.eye(classes)[labels[found]] * weight[:, :, None]).sum(axis=1)
-    return said / weight.sum(axis=1, keepdims=True)
+    said /= weight.sum(axis=1, keepdims=True)
+    return said
 
 
 def contradiction(p: Numbers, vote: Numbers) -> Numbers:
@@ -99,8 +100,7 @@ def novelty(vectors: Vectors, seen: Vectors) -> Numbers:
 
 def recency(at: pl.Series, half_life_days: float) -> Numbers:
     """One for the newest row, half of it for each half-life before: by the data's own clock."""
-    if not at.count():
-        return np.full(len(at), np.nan)
-    days = (at.max() - at).dt.total_seconds().cast(pl.Float64).to_numpy() / 86_400  # type: ignore[operator]
+    age = pl.col("at").max() - pl.col("at")
+    days = at.to_frame("at").select(age.dt.total_seconds().cast(pl.Float64) / 86_400)["at"].to_numpy()
     found: Numbers = 0.5 ** (days / half_life_days)
     return found

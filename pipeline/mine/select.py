@@ -69,7 +69,7 @@ def portions(shares: list[float], count: int) -> list[int]:
     whole = np.floor(exact + 1e-9).astype(np.int64)
     missing = count - int(whole.sum()) if sum(shares) else 0
     whole[np.argsort(whole - exact, kind="stable")[:missing]] += 1
-    return whole.tolist()
+    return [int(places) for places in whole]
 
 
 def representatives(score: Numbers, groups: Rows, free: Mask) -> Rows:
