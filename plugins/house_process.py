@@ -60,10 +60,11 @@ def end_orphans(folder: Path) -> list[int]:
             ours, _, owner = process.environ().get(OWNER, "").rpartition(":")
             if ours == str(folder) and not psutil.pid_exists(int(owner)) and not _is_service(process.pid):
                 process.kill()
-                ended.append(process.pid)
+                ended.append(process)
         except (psutil.Error, ProcessLookupError):
             continue
-    return ended
+    psutil.wait_procs(ended, timeout=5)  # DVC takes their locks for held until they are buried
+    return [process.pid for process in ended]
 
 
 def _is_service(pid: int) -> bool:
