@@ -13,6 +13,8 @@ KEPT_BYTES = 64 << 20
 # again costs a few milliseconds of page faults, and that once in ten seconds at most.
 GROWN_BYTES = 16 << 20
 LOOK_SECONDS = 10.0
+# A crowd that is still there has nothing to give back, and is not asked at every look.
+REST_SECONDS = 50.0
 STATM = Path("/proc/self/statm")
 
 
@@ -53,7 +55,8 @@ class Memory:
     def _give_back(self) -> None:
         assert self._trim
         self._trim(0)
-        self._least = own_bytes()
+        if own_bytes() > self._least + GROWN_BYTES:
+            self._next += REST_SECONDS
 
 
 def own_bytes() -> int:

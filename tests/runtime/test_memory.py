@@ -14,7 +14,7 @@ from inference_runtime import memory
 from inference_runtime.bundle import Bundle
 from inference_runtime.journal import Journal
 from inference_runtime.ledger import Ledger
-from inference_runtime.memory import GROWN_BYTES, LOOK_SECONDS, Memory
+from inference_runtime.memory import GROWN_BYTES, Memory
 
 Make = Callable[..., Bundle]
 Picture = Callable[..., bytes]
@@ -75,23 +75,25 @@ def test_large_requests_leave_nothing_behind(
     assert grown < REQUESTS * PADDING / (1 << 20) / 4, f"{grown:.0f} MiB"
 
 
-def test_what_a_crowd_needed_is_given_back_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    held, given = [100 << 20], []
-
-    def trim(pad: int) -> None:
-        given.append(held[0])
-        held[0] = 105 << 20
-
+def test_what_a_crowd_needed_is_given_back_when_it_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, given = [100], []
     watched = Memory()
-    monkeypatch.setattr(watched, "_trim", trim)
-    monkeypatch.setattr(memory, "own_bytes", lambda: held[0])
-    seen = []
-    for look, bytes_held in enumerate((100 << 20, (100 << 20) + GROWN_BYTES, 200 << 20, 110 << 20)):
-        held[0] = bytes_held
-        for moment in range(5):
-            watched.watch((look + moment / 5) * LOOK_SECONDS + 1)
+    monkeypatch.setattr(watched, "_trim", lambda pad: given.append(held[0]))
+    monkeypatch.setattr(memory, "own_bytes", lambda: held[0] << 20)
+
+    def looked(seconds: int, mib: int) -> int:
+        """How often it was tried by then, holding so much."""
+        held[0] = mib
+        watched.watch(float(seconds))
         for thread in threading.enumerate():
             if thread.name == "memory":
                 thread.join()
-        seen.append(len(given))
-    assert seen == [0, 0, 1, 1], "a little more is no reason, and the new leanest is what is left"
+        return len(given)
+
+    grown = GROWN_BYTES >> 20
+    assert looked(1, 100) == looked(12, 100 + grown) == 0, "a little more is no reason"
+    assert looked(23, 200) == 1
+    assert looked(34, 200) == looked(80, 200) == 1, "it is still there"
+    assert looked(84, 200) == 2
+    assert looked(90, 100) == looked(144, 100) == 2
+    assert looked(155, 130) == 3, "the leanest is not forgotten"
