@@ -153,7 +153,7 @@ def test_the_command_line_books_a_stage_and_tells_its_cost(
 ) -> None:
     root = Path(__file__).parents[2]
     (home / "params.yaml").write_text((root / "params.yaml").read_text())
-    (home / "dvc.yaml").touch()
+    (home / "dvc.yaml").write_text((root / "dvc.yaml").read_text())
     assert main(["mine"]) == 1  # nothing was pulled
     (run,) = runs.all_of(place)
     assert (run.stage, run.outcome) == ("mine", runs.REFUSED)
