@@ -64,6 +64,11 @@ def aside(table: pl.DataFrame, part: float) -> pl.Series:
     return pl.Series("aside", drawn, dtype=pl.Boolean) & (table["source"] == "challenge")
 
 
+def asked(cases: pl.DataFrame) -> pl.DataFrame:
+    """Those that people are shown: nobody has labelled them, or the label is in doubt."""
+    return cases.filter(pl.col("label").is_null() | (pl.col("reason") == "doubtful"))
+
+
 def frame(rows: list[dict[str, Any]], schema: dict[str, Any]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 

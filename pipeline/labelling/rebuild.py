@@ -28,7 +28,7 @@ def rebuilt(params: Params, artifacts: Path) -> str:
     with fiftyone_view.opened(name) as view:
         view.upsert(pulled)
         if (artifacts / "mine").is_dir():
-            view.show_cases(samples.read(artifacts / "mine").filter(pl.col("label").is_null()))
+            view.show_cases(samples.asked(samples.read(artifacts / "mine")))
     _mark(name, params, artifacts / "assemble")
     said = f"; {rescued} labels that no pull had seen lie in {params.people.labels}/{FILE}" if rescued else ""
     return f"{name}: {pulled.height:,} pictures shown anew{said}"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipeline import features, samples
 from pipeline.mine import asked, criteria, evidence
@@ -27,7 +28,8 @@ def run(params: Mine, backbone: Backbone, people: People, fresh: Fresh, pull: Pa
     known = evidence.gathered(rest, learned, voices, slices(judged), params, backbone)
     hard = asked.cases(known, params, backbone, params.cases - blind.height)
     _, teaching = parted(judged, fresh.share)
-    wrong = doubted(mistakes(teaching, params.mistakes), known, params, backbone)
+    wrong = mistakes(teaching, params.mistakes)
+    wrong = doubted(wrong, features.embed(wrong, 1, backbone)[0], known, params.doubt)
     cases = pl.concat([samples.conform(part, samples.MINED) for part in (hard, blind, wrong)])
     samples.write(cases, out)
     samples.keep(slices(judged), out / "slices.parquet")
@@ -36,24 +38,22 @@ def run(params: Mine, backbone: Backbone, people: People, fresh: Fresh, pull: Pa
     _show(cases, people)
 
 
-def doubted(wrong: pl.DataFrame, known: Evidence, params: Mine, backbone: Backbone) -> pl.DataFrame:
+def doubted(wrong: pl.DataFrame, vectors: NDArray[np.float32], known: Evidence, doubt: float) -> pl.DataFrame:
     """Mistakes whose neighbours side with the answer: rather the label is wrong, and a person looks again."""
     if wrong.is_empty():
         return wrong
-    vectors, _ = features.embed(wrong, 1, backbone)
     places = {image: row for row, image in enumerate(known.known["image"])}
     itself = np.array([places.get(image, -1) for image in wrong["image"]])
     label, p = wrong["label"].to_numpy(), criteria.both(wrong["p"].to_numpy())
     vote = criteria.vote(vectors, known.labelled, known.known["label"].to_numpy(), 2, itself)
-    doubt = pl.Series(criteria.mistakenness(label, p, vote) > params.doubt)
-    return wrong.with_columns(reason=pl.when(doubt).then(pl.lit("doubtful")).otherwise("reason"))
+    denied = pl.Series(criteria.mistakenness(label, p, vote) > doubt)
+    return wrong.with_columns(reason=pl.when(denied).then(pl.lit("doubtful")).otherwise("reason"))
 
 
 def _show(cases: pl.DataFrame, people: People) -> None:
-    """Those that nobody has labelled, and labels that somebody should look at again."""
     if people.dataset is None:
         return
     from pipeline import fiftyone_view
 
     with fiftyone_view.opened(people.dataset) as view:
-        view.show_cases(cases.filter(pl.col("label").is_null() | (pl.col("reason") == "doubtful")))
+        view.show_cases(samples.asked(cases))

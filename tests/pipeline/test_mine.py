@@ -308,7 +308,20 @@ def test_a_night_asks_by_every_criterion_that_has_a_quota(mined: Callable[..., p
     assert set(waiting["reason"]) >= {"margin", "random", "entropy", "disagreement", "neighbours", "rarity"}
     assert waiting["probability"].is_between(0, 1, closed="right").all()
     assert set(cases.filter(pl.col("label").is_not_null())["reason"]) <= {"mistake", "doubtful"}
+    assert set(waiting["image"]) <= set(samples.asked(cases)["image"])
     assert mined(numbers, 40, 12).equals(cases)
+
+
+def test_a_mistake_that_its_neighbours_deny_is_a_doubtful_label_and_shown_again() -> None:
+    # Three streets alike, two called clear; the champion is as sure that the third is clear as can be.
+    vectors = np.array([[1, 0], [1, 0.01], [1, 0.02], [0, 1]], np.float32)
+    table = rows([0.1, 0.1, 0.05, 0.9], [0, 0, 1, 1])
+    known = evidence.Evidence(table[:0], table, vectors[:0], vectors, vectors, table[:0], table[:0])
+    wrong = judged.mistakes(table, 10)
+    assert wrong["image"].to_list() == ["002"]
+    told = mine.doubted(wrong, vectors[2:3], known, PARAMS.doubt)
+    assert told["reason"].to_list() == ["doubtful"] and samples.asked(told).height == 1
+    assert mine.doubted(wrong, vectors[3:], known, PARAMS.doubt)["reason"].to_list() == ["mistake"]
 
 
 def test_a_night_without_labels_begins_with_the_typical(mined: Callable[..., pl.DataFrame]) -> None:
