@@ -79,13 +79,18 @@ def test_a_training_row_leads_back_to_its_case_its_words_and_its_cost(
     numbers: Synthesize, house: Path, tiny: Backbone
 ) -> None:
     from pipeline import assemble
-    from pipeline.params import Assemble, Fresh, Proof
+    from pipeline.pull.journal import PREDICTIONS
 
     run(numbers, house, tiny, "synthesize")
     (house / "assemble").mkdir()
-    given = Assemble(dev=0.0, synthetic_weight=0.5, mistake_weight=1.0, proof=Proof(rows=200, slice_rows=40))
+    samples.write(samples.frame([], PREDICTIONS), house / "pull", "predictions.parquet")
+    shipped = params.load(ROOT / "params.yaml")
+    given = shipped.assemble.model_copy(update={"dev": 0.0})
+    nobody = shipped.people.model_copy(update={"dataset": None})
     inputs = (house / "pull", house / "mine", house / "synthesize")
-    assemble.run(given, Fresh(share=0.5, days=14), tiny, *inputs, house / "assemble")
+    assemble.run(
+        given, shipped.kin, shipped.quality, shipped.fresh, nobody, tiny, *inputs, house / "assemble"
+    )
     rows = samples.read(house / "assemble").to_dicts()
     cases = {case["image"]: case for case in samples.read(house / "mine").to_dicts()}
     assert len(rows) == 10
