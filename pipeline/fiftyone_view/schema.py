@@ -6,6 +6,7 @@ from pipeline.marks import CASE, FAULT, QUEUE, SUSPECT
 
 TEXTS = ("image", "source", "reason", "split")
 NUMBERS = ("score", "doubt")
+WORKSPACE = "review"  # how the App opens for people who label
 # Saved views: what they show by its tags, and what comes first.
 VIEWS = {
     CASE: ((CASE,), "score", "What mine picked tonight, and nobody has labelled"),
@@ -31,7 +32,17 @@ def dataset(fiftyone: Any, name: str) -> Any:
         found.create_index("image", unique=True)
     for view in VIEWS.keys() - set(found.list_saved_views()):
         _save(found, view)
+    if WORKSPACE not in found.list_workspaces():
+        _workspace(fiftyone, found)
     return found
+
+
+def _workspace(fiftyone: Any, dataset: Any) -> None:
+    """The grid, and beside it the panel of our plugin."""
+    panels = (fiftyone.Panel(type="Samples", pinned=True), fiftyone.Panel(type="review"))
+    sides = [fiftyone.Space(children=[panel]) for panel in panels]
+    room = fiftyone.Space(children=sides, orientation="horizontal", sizes=[0.62, 0.38])
+    dataset.save_workspace(WORKSPACE, room, description="What waits for a person", overwrite=True)
 
 
 def _labels(fiftyone: Any, dataset: Any) -> None:

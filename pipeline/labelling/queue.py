@@ -9,7 +9,7 @@ from inference_runtime.errors import Fixable
 from pipeline import marks, samples, stages
 from pipeline.params import Params
 
-VIEW = "queue"  # the saved view that shows all of it
+PLACE = "view=queue&workspace=review"  # the saved view that shows all of it, the panel beside it
 
 
 def opened(params: Params) -> str:
@@ -24,7 +24,7 @@ def opened(params: Params) -> str:
     if not counts:
         raise Fixable(f"FiftyOne: no dataset {dataset} yet; run `python -m pipeline pull` first")
     waiting = ", ".join(f"{count:,} {tag}" for tag, count in counts.items())
-    return f"{app.url()}/datasets/{dataset}?view={VIEW}\n{waiting}; `make down` stops the App"
+    return f"{app.url()}/datasets/{dataset}?{PLACE}\n{waiting}; `make down` stops the App"
 
 
 def _dataset(params: Params) -> str:

@@ -42,7 +42,8 @@ def measured(images: Sequence[str]) -> pl.DataFrame:
         buffer = BytesIO()
         known.write_parquet(buffer, compression="zstd")
         drafts.write(file, buffer.getvalue())
-    return pl.DataFrame({"image": images}).join(known, on="image", how="left", maintain_order="left")
+    asked = pl.DataFrame({"image": images}, schema={"image": pl.String})
+    return asked.join(known, on="image", how="left", maintain_order="left")
 
 
 def faulty(facts: pl.DataFrame, params: Faults) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 EXTRA = """
 header { --verdict: var(--pass); } header.look { --verdict: var(--open); }
-.cards { grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); }
+.cards { grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }
 svg.bars { width: 26rem; }
 rect.clear { fill: var(--theirs); } rect.roadwork { fill: var(--ours); }
 rect.learned, rect.before { fill: var(--theirs); } rect.traffic, rect.lately { fill: var(--ours); }
