@@ -16,7 +16,7 @@ ICON = (
 
 
 def _app(name: str, destination: str, route: str) -> dict[str, Any]:
-    icons = {"icon": ICON.format("%236b7f9e"), "icon_dark_mode": ICON.format("%23b8c4d6")}
+    icons = {"icon": ICON.format("%237b8fb3"), "icon_dark_mode": ICON.format("%23b8c4d6")}
     return {
         "name": name,
         "destination": destination,

@@ -3,7 +3,7 @@
 STYLE = """
 :root { color-scheme: light dark; }
 :root, :host { --ink: light-dark(#1c1f24, #e6e8eb); --soft: light-dark(#5b6472, #9aa4b2);
-  --ground: light-dark(#ffffff, #111113); --panel: light-dark(#f5f6f8, #1d2127);
+  --ground: light-dark(#ffffff, #111113); --panel: light-dark(#0f172a0a, #ffffff12);
   --line: light-dark(#d8dce2, #363c45); --link: light-dark(#0b57d0, #8ab4f8);
   --pass: light-dark(#1a7f37, #4ac26b); --fail: light-dark(#c0232c, #ff7b72);
   --open: light-dark(#9a6700, #d4a72c); --ours: light-dark(#c2410c, #fb923c); }
@@ -23,7 +23,7 @@ section { margin: 2rem 0; } p { margin: .2rem 0; } ul { margin: .3rem 0; padding
 .empty { padding: .8rem 1rem; border: 1px dashed var(--line); border-radius: .6rem; }
 .asked { background: var(--panel); border: 1px solid var(--open); border-radius: .6rem;
   padding: .6rem 1rem; display: flex; gap: 1rem; flex-wrap: wrap; justify-content: space-between; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(9rem, 100%), 1fr));
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(8rem, 100%), 1fr));
   gap: .75rem; margin: 1rem 0; }
 article { background: var(--panel); border-radius: .6rem; padding: .8rem 1rem; }
 article h3 { font-size: .875rem; font-weight: 600; color: var(--soft); margin: 0; }
