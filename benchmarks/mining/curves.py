@@ -46,7 +46,7 @@ def followed(pool: Pool, task: Task, strategy: Strategy, seed: int) -> Curve:
     curve = Curve([], [], _accuracy(full, test, pool))
     while len(rows) < min(task.limit, len(scaled)):
         now = Moment(pool.vectors, scaled, rows, pool.labels[rows], task.classes, p, seed)
-        rows = np.concatenate([rows, strategy(now, task.batch)])
+        rows = np.concatenate([rows, strategy(now, min(task.batch, len(scaled) - len(rows)))])
         assert len(np.unique(rows)) == len(rows)
         head = learner.fit(scaled[rows], pool.labels[rows], task.classes, task.decay, head)
         p = head.p(scaled)

@@ -81,14 +81,16 @@ def badge(now: Moment, count: int) -> Rows:
         distance[rows] = 0
         chance = distance if distance.sum() > 0 else np.isin(np.arange(len(free)), rows, invert=True) * 1.0
         rows.append(int(dice.choice(len(free), p=chance / chance.sum())))
-    return free[np.array(rows)]
+    found: Rows = free[rows]
+    return found
 
 
 def typiclust(now: Moment, count: int) -> Rows:
     """The most typical row of each of the largest clusters that hold no label (Hacohen and others, 2022)."""
     centred = now.vectors - now.vectors.mean(axis=0)
     known, small = np.isin(np.arange(len(centred)), now.asked), 5
-    total = min(len(now.asked) + count, 500)
+    # Clusters of fewer than five count for nothing, so there must not be too many of them.
+    total = min(len(now.asked) + count, len(centred) // 8)
     cluster = clustered(neighbours.unit(centred), np.ones(len(centred)), total, now.seed)
     size, held = np.bincount(cluster, minlength=total), np.bincount(cluster[known], minlength=total)
     rows: list[int] = []
