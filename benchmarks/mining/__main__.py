@@ -9,12 +9,8 @@ real photos where FOLDER holds them (index.csv: file,label,source). The learner,
 
 import argparse
 import json
-import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import repeat
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +46,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "realset")
     given = parser.parse_args()
-    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # of the processes to come
     tasks = [replace(task, limit=100) for task in TASKS[:2]] if given.quick else list(TASKS)
     if not (given.data / "index.csv").exists():
         say(f"{given.data}/index.csv: not there; real photos are left out")
         tasks = [task for task in tasks if task.name != "photos"]
     seeds = range(FIRST, FIRST + (2 if given.quick else given.seeds))
-    rows = measured(tasks, QUICK if given.quick else FULL, given.data, seeds)
+    size = QUICK if given.quick else FULL
+    rows = [one for task in tasks for one in of_pool(task, size, given.data, seeds)]
     figures = summary(rows)
     show(rows)
     if not given.quick:
@@ -74,14 +70,6 @@ def everybody() -> Mapping[str, Strategy]:
         "TypiClust": strategies.typiclust,
         "ours": strategies.ours(params.load(ROOT / "params.yaml").mine),
     }
-
-
-def measured(tasks: Sequence[Task], size: Sizes, data: Path, seeds: range) -> list[dict[str, Any]]:
-    """Two pools at once, the slowest first; the rows in the order of the tasks."""
-    slowest = sorted(tasks, key=lambda task: task.classes)
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        parts = dict(zip(slowest, pool.map(of_pool, slowest, *map(repeat, (size, data, seeds))), strict=True))
-    return [one for task in tasks for one in parts[task]]
 
 
 def of_pool(task: Task, size: Sizes, data: Path, seeds: range) -> list[dict[str, Any]]:

@@ -84,10 +84,11 @@ def shortlist(rest: pl.DataFrame, voices: pl.DataFrame, count: int) -> pl.DataFr
     if rest.height <= count:
         return rest.sort("image")
     apart = rest.join(voices.rename({"score": "apart"}), on="image", how="left")
-    leads = (pl.col(key).rank("ordinal", descending=True) for key in ("score", "apart", "at"))
+    apart = apart.with_columns(doubt=-(pl.col("p") - 0.5).abs())
+    leads = (pl.col(key).rank("ordinal", descending=True) for key in ("doubt", "apart", "at"))
     place = pl.min_horizontal(*leads)
     kept = apart.sort("image").with_columns(place=place).sort("place", "image").head(count)
-    return kept.drop("apart", "place").sort("image")
+    return kept.drop("apart", "place", "doubt").sort("image")
 
 
 def _disagreement(evidence: Evidence) -> Numbers:

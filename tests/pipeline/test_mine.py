@@ -206,9 +206,7 @@ def test_whatever_waits_no_picture_is_picked_twice_nor_more_than_wanted(
 
 
 def test_the_shortlist_holds_the_leaders_of_every_table_and_ignores_their_order() -> None:
-    table = rows([0.5] + [0.99] * 20).with_columns(
-        at=pl.Series([START] * 20 + [START + timedelta(days=1)]), score=1 - (pl.col("p") - 0.5).abs()
-    )
+    table = rows([0.5] + [0.99] * 20).with_columns(at=pl.Series([START] * 20 + [START + timedelta(days=1)]))
     voices = pl.DataFrame({"image": ["007"], "score": [0.9]})
     kept = evidence.shortlist(table, voices, 3)
     assert kept["image"].to_list() == ["000", "007", "020"]
@@ -332,6 +330,11 @@ def test_a_night_without_labels_begins_with_the_typical(mined: Callable[..., pl.
 def test_what_is_set_aside_is_only_ever_drawn_blindly(mined: Callable[..., pl.DataFrame]) -> None:
     cases = mined(PARAMS.model_copy(update={"cases": 12, "cold": 4, "burst": 1.0}), 30, 8, share=0.4)
     assert set(cases.filter(samples.aside(cases, 0.4))["reason"]) <= {"random"}
+
+
+def test_a_blind_night_draws_and_looks_at_nothing(mined: Callable[..., pl.DataFrame]) -> None:
+    cases = mined(PARAMS.model_copy(update={"cases": 5, "random": 1.0, "mistakes": 0}), 12, 8)
+    assert cases["reason"].to_list() == ["random"] * 5
 
 
 def test_an_empty_night_mines_nothing(mined: Callable[..., pl.DataFrame]) -> None:
