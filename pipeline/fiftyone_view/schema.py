@@ -40,7 +40,8 @@ def dataset(fiftyone: Any, name: str) -> Any:
 def _workspace(fiftyone: Any, dataset: Any) -> None:
     """The grid, and beside it the panel of our plugin."""
     panels = (fiftyone.Panel(type="Samples", pinned=True), fiftyone.Panel(type="review"))
-    sides = [fiftyone.Space(children=[panel]) for panel in panels]
+    # Without an active child a side stays empty until somebody clicks its tab.
+    sides = [fiftyone.Space(children=[panel], active_child=panel.component_id) for panel in panels]
     room = fiftyone.Space(children=sides, orientation="horizontal", sizes=[0.62, 0.38])
     dataset.save_workspace(WORKSPACE, room, description="What waits for a person", overwrite=True)
 

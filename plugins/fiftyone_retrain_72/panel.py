@@ -82,8 +82,10 @@ class Review(foo.Panel):
             panel.md("### Nothing here\nThis dataset is not one that `pull` fills.")
             return types.Property(panel)
         labelled, cases = ctx.panel.get_state("progress") or (0, 0)
-        panel.md(f"### {sum(waiting[tag] for tag in queue.QUEUE):,} pictures wait for a person", name="head")
-        panel.md(f"{labelled:,} of {cases:,} cases have a label by now.", name="progress")
+        panel.md(
+            f"##### {sum(waiting[tag] for tag in queue.QUEUE):,} pictures wait for a person", name="head"
+        )
+        panel.md(f"{labelled:,} of {cases:,} cases have a label by now.", name="so_far")
         self._ways(panel, waiting)
         panel.md("**The selected pictures show**", name="ask")
         row = panel.h_stack("say", gap=1)
@@ -91,7 +93,7 @@ class Review(foo.Panel):
         row.btn("clear", label="no roadwork", on_click=self.clear, variant="contained")
         row.btn("confirm", label="label is right", on_click=self.confirm, variant="outlined")
         panel.md("**Why they were picked**", name="why")
-        panel.plot("picked", layout=self._layout(), config={"displayModeBar": False}, height=40)
+        panel.plot("picked", layout=self._layout(), config={"displayModeBar": False})
         return types.Property(panel, view=types.GridView(gap=2, pad=2))
 
     def _ways(self, panel: Any, waiting: dict[str, int]) -> None:
@@ -106,6 +108,7 @@ class Review(foo.Panel):
 
     def _layout(self) -> dict[str, Any]:
         return {
+            "height": 240,
             "margin": {"l": 130, "r": 20, "t": 10, "b": 30},
             "xaxis": {"gridcolor": "#37415155", "tickfont": QUIET},
             "yaxis": {"tickfont": QUIET},
