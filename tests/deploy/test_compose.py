@@ -134,7 +134,7 @@ WORDS = {
 AIRFLOW = {name: words for name, words in WORDS.items() if words[0] in ("airflow", "sh")}
 
 
-@pytest.mark.parametrize("name", WORDS.keys() - AIRFLOW.keys())
+@pytest.mark.parametrize("name", sorted(WORDS.keys() - AIRFLOW.keys()))
 def test_every_command_of_ours_is_one_that_exists(name: str) -> None:
     words = WORDS[name]
     if not SERVICES[name]["image"].startswith("retrain-72:"):  # the image's entry point comes before
