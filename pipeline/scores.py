@@ -17,15 +17,23 @@ Numbers = NDArray[np.float64]
 NEAREST = (0.6, 0.3, 0.1)  # how much each of the three nearest says about uniqueness, as FiftyOne weighs them
 
 
+def both(p: Floats) -> Numbers:
+    """The probability of one class as probabilities of two, [N] -> [N, 2]; what has classes already stays."""
+    yes = np.asarray(p, np.float64)
+    return np.stack([1 - yes, yes], axis=1) if yes.ndim == 1 else yes
+
+
 def margin(p: Floats) -> Numbers:
-    """1 on the fence, 0 where sure."""
-    return 1 - np.abs(2 * np.asarray(p, np.float64) - 1)
+    """How near the two likeliest of [N] or [N, C] are to each other: 1 on the fence, 0 where sure."""
+    top = np.partition(both(p), -2, axis=1)[:, -2:]
+    closeness: Numbers = 1 - (top[:, 1] - top[:, 0])
+    return closeness
 
 
 def entropy(p: Floats) -> Numbers:
-    """Of the answer, in nats: ln 2 on the fence, 0 where sure."""
-    yes = np.asarray(p, np.float64)
-    return -(_x_log_x(yes) + _x_log_x(1 - yes))
+    """Of the answer [N] or [N, C], in nats: ln C where nothing is known, 0 where sure."""
+    found: Numbers = -_x_log_x(both(p)).sum(axis=1)
+    return found
 
 
 def mistakenness(p: Floats, label: Floats) -> Numbers:

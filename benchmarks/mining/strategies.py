@@ -48,7 +48,7 @@ def by_chance(now: Moment, count: int) -> Rows:
 def margin(now: Moment, count: int) -> Rows:
     if now.p is None:
         return by_chance(now, count)
-    unsure = criteria.margin(now.p[now.free])
+    unsure = scores.margin(now.p[now.free])
     return now.free[np.argsort(-unsure, kind="stable")[:count]]
 
 
@@ -132,7 +132,7 @@ def _scores(now: Moment, rest: Rows, params: Mine) -> Mapping[Criterion, Numbers
     assert now.p is not None
     p, vectors, known = now.p[rest], now.vectors[rest], now.vectors[now.asked]
     told: Mapping[Criterion, Callable[[], Numbers]] = {
-        "margin": lambda: criteria.margin(p),
+        "margin": lambda: scores.margin(p),
         "entropy": lambda: criteria.entropy(p),
         "neighbours": lambda: criteria.contradiction(
             p, criteria.vote(vectors, known, now.labels, now.classes)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline import features, samples
+from pipeline import features, samples, scores
 from pipeline.mine import asked, criteria, evidence
 from pipeline.mine.blind import blindly, parted
 from pipeline.mine.evidence import Evidence
@@ -44,7 +44,7 @@ def doubted(wrong: pl.DataFrame, vectors: NDArray[np.float32], known: Evidence, 
         return wrong
     places = {image: row for row, image in enumerate(known.known["image"])}
     itself = np.array([places.get(image, -1) for image in wrong["image"]])
-    label, p = wrong["label"].to_numpy(), criteria.both(wrong["p"].to_numpy())
+    label, p = wrong["label"].to_numpy(), scores.both(wrong["p"].to_numpy())
     vote = criteria.vote(vectors, known.labelled, known.known["label"].to_numpy(), 2, itself)
     denied = pl.Series(criteria.mistakenness(label, p, vote) > doubt)
     return wrong.with_columns(reason=pl.when(denied).then(pl.lit("doubtful")).otherwise("reason"))

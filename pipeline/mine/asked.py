@@ -18,7 +18,7 @@ Scores = Mapping[Criterion, NDArray[np.float64]]
 def cases(known: Evidence, params: Mine, backbone: Backbone, count: int) -> pl.DataFrame:
     """Nothing here is left to chance, so each case was sure to be picked: its probability is 1."""
     picks = chosen(
-        known.vectors, known.labelled, lambda: evidence.scores(known, params, backbone), params, count
+        known.vectors, known.labelled, lambda: evidence.weighed(known, params, backbone), params, count
     )
     return known.waiting[picks.rows].with_columns(
         reason=pl.Series(picks.reasons, dtype=pl.String),

@@ -17,22 +17,9 @@ K = 10  # neighbours asked: enough to outvote a wrong label, few enough to stay 
 LOUD = 8  # .9 alike speaks half as loud as the same
 
 
-def both(p: Numbers) -> Numbers:
-    """The probability of one class as probabilities of two, [N] -> [N, 2]."""
-    return np.stack([1 - p, p], axis=1)
-
-
-def margin(p: Numbers) -> Numbers:
-    """How near the two likeliest classes are to each other, of probabilities [N, C]."""
-    top = np.partition(p, -2, axis=1)[:, -2:]
-    closeness: Numbers = 1 - (top[:, 1] - top[:, 0])
-    return closeness
-
-
 def entropy(p: Numbers) -> Numbers:
     """In parts of the largest there can be. With two classes it ranks as the margin does."""
-    logarithm = np.log(np.where(p > 0, p, 1))
-    found: Numbers = -(p * logarithm).sum(axis=1) / np.log(p.shape[1])
+    found: Numbers = scores.entropy(p) / np.log(p.shape[1])
     return found
 
 

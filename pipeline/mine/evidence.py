@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline import features, linear
+from pipeline import features, linear, scores
 from pipeline.mine import criteria, deficit
 from pipeline.params import Backbone, Criterion, Mine
 
@@ -58,10 +58,10 @@ def _vectors(tables: Sequence[pl.DataFrame], backbone: Backbone) -> list[Vectors
     return [part.reshape(len(part), width) for part in parts]
 
 
-def scores(evidence: Evidence, params: Mine, backbone: Backbone) -> dict[Criterion, Numbers]:
+def weighed(evidence: Evidence, params: Mine, backbone: Backbone) -> dict[Criterion, Numbers]:
     """A number per candidate for each criterion that has a quota; the others cost nothing."""
-    p = criteria.both(evidence.waiting["p"].to_numpy())
-    margin = criteria.margin(p)
+    p = scores.both(evidence.waiting["p"].to_numpy())
+    margin = scores.margin(p)
     told: Mapping[Criterion, Callable[[], Numbers]] = {
         "margin": lambda: margin,
         "entropy": lambda: criteria.entropy(p),

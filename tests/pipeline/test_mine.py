@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline import images, mine, params, samples
+from pipeline import images, mine, params, samples, scores
 from pipeline.diversity import farthest_first
 from pipeline.mine import asked, blind, cold, criteria, deficit, evidence, judged, select
 from pipeline.params import Backbone, Fresh, Mine, People
@@ -39,14 +39,14 @@ def spread(count: int, seed: int = 0, dim: int = 8) -> NDArray[np.float32]:
 
 
 def test_margin_is_whole_on_the_fence_and_gone_where_sure() -> None:
-    assert criteria.margin(criteria.both(np.array([0.5, 1.0, 0.0, 0.25]))) == pytest.approx([1, 0, 0, 0.5])
-    assert criteria.margin(np.array([[0.5, 0.3, 0.2]])) == pytest.approx([0.8])
+    assert scores.margin(scores.both(np.array([0.5, 1.0, 0.0, 0.25]))) == pytest.approx([1, 0, 0, 0.5])
+    assert scores.margin(np.array([[0.5, 0.3, 0.2]])) == pytest.approx([0.8])
 
 
 def test_entropy_is_whole_where_all_is_possible_and_ranks_two_classes_as_margin() -> None:
     assert criteria.entropy(np.array([[0.25] * 4, [1, 0, 0, 0]])) == pytest.approx([1, 0])
-    p = criteria.both(np.random.default_rng(0).random(50))
-    assert (np.argsort(criteria.entropy(p)) == np.argsort(criteria.margin(p))).all()
+    p = scores.both(np.random.default_rng(0).random(50))
+    assert (np.argsort(criteria.entropy(p)) == np.argsort(scores.margin(p))).all()
 
 
 def test_disagreement_compares_the_latest_of_each_voice_and_takes_a_canary_for_the_champion() -> None:
@@ -76,12 +76,12 @@ def test_neighbours_vote_the_nearer_the_louder_and_nobody_on_oneself() -> None:
 
 
 def test_contradiction_is_how_far_answer_and_neighbours_are_apart() -> None:
-    p = criteria.both(np.array([0.9, 0.5]))
-    assert criteria.contradiction(p, criteria.both(np.array([0.1, 0.5]))) == pytest.approx([0.8, 0])
+    p = scores.both(np.array([0.9, 0.5]))
+    assert criteria.contradiction(p, scores.both(np.array([0.1, 0.5]))) == pytest.approx([0.8, 0])
 
 
 def test_a_label_is_doubted_only_as_far_as_answer_and_neighbours_both_do() -> None:
-    p, vote = (criteria.both(np.array(side)) for side in ([0.95, 0.95, 0.1], [0.9, 0.2, 0.0]))
+    p, vote = (scores.both(np.array(side)) for side in ([0.95, 0.95, 0.1], [0.9, 0.2, 0.0]))
     assert criteria.mistakenness(np.array([0, 0, 0]), p, vote) == pytest.approx([0.9, 0.2, 0])
 
 
