@@ -27,7 +27,8 @@ def ran(*stages: str, **params: Any) -> Events:
         task = dvc_tasks.DvcStage(task_id=name)
         run = SimpleNamespace(conf={}, run_after=datetime(2026, 11, 20, tzinfo=UTC), run_id="night")
         context: dict[str, Any] = {"dag": SimpleNamespace(params={}), "dag_run": run, "params": params}
-        context |= {"outlet_events": events, "ti": SimpleNamespace(xcom_push=lambda **_: None)}
+        instance = SimpleNamespace(try_number=1, xcom_push=lambda **_: None)
+        context |= {"outlet_events": events, "ti": instance}
         task.execute(context)
         task.post_execute(context)
     return events
