@@ -17,7 +17,7 @@ night: setup ## one whole retraining night, through Airflow (CHALLENGES=200 send
 	@python -m pipeline night $(if $(CHALLENGES),--challenges $(CHALLENGES))
 
 test: setup ## the test suite (FAST=1 leaves the slow ones out)
-	@pytest -n 2 --dist loadgroup $(if $(FAST),-m "not slow")
+	@pytest -n 2 --dist loadfile $(if $(FAST),-m "not slow")
 
 check: setup ## formatting, lint, types, layers
 	@ruff format --check .

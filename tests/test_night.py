@@ -43,7 +43,7 @@ for number in range(30):
 journal.close()
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("night")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def shell(folder: Path, *command: str, **environment: str) -> str:

@@ -2,7 +2,8 @@
 
 First every output column from the columns it covers, then every output row. A frame of more than twice what
 `gap` allows is read as the means of boxes of whole pixels, which Pillow calls `reduce`. Pillow 13 takes the
-rows first where they shrink much more than the columns: then the two differ by at most one level of 255.
+rows first where they shrink much more than the columns: then the two differ by at most one level of 255; so
+they may in the last row and column, where boxes hang over the edge.
 """
 
 import math

@@ -22,7 +22,7 @@ USER, PASSWORD = "ann", "correct horse"
 IMAGE = "ab" * 32
 PATHS = ("page", "card", "run?dag=retrain_72&run=night", "gate.js", f"images/{IMAGE}", "reports/gate")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from pipeline.services import mongo
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fiftyone")]
+pytestmark = [pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

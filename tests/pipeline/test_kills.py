@@ -66,7 +66,7 @@ from pipeline import params, stages
 stages.run({!r}, params.load(), Path("artifacts"))
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
+pytestmark = [pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

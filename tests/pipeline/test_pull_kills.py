@@ -25,7 +25,7 @@ journal.BATCH = 1  # each segment is a haul, so that hauls are merged, too
 stages.run("pull", params.load(), Path("artifacts"))
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
+pytestmark = [pytest.mark.slow]
 
 
 IMPORTED = ("polars", "boto3", "pipeline.pull", "pipeline.stages", "pipeline.store.bucket")

