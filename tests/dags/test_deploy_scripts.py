@@ -6,7 +6,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,19 @@ def test_celery_with_postgresql_redis_and_a_queue_for_the_gpu(house: Path) -> No
         assert "worker-gpu" in records.names() and "airflow-scheduler" in told
         tasks = night(airflow.api())
         assert {name for name, task in tasks.items() if task["queue"] == "gpu"} == GPU
-        assert executed("worker-gpu") == len(GPU)
-        assert executed("worker-default") >= len(tasks) - len(GPU)  # and what watch_72 happened to want
+        wait_for(lambda: executed("worker-gpu") == len(GPU))
+        wait_for(lambda: executed("worker-default") >= len(tasks) - len(GPU))  # and what watch_72 wanted
     finally:
         script(house, "with_celery.py", "down")
     assert records.names() == []
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    """A worker writes that a task is done a moment after Airflow knows it."""
+    until = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.2)
 
 
 def executed(worker: str) -> int:
