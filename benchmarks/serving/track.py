@@ -64,7 +64,7 @@ class Track:
         )
         order = Order(
             server.port, entrant.paths[cell.mode], cell.mode, entrant.prepares, cell.clients,
-            self._plan.seconds, self._plan.warm, cell.share * slowest, server.pids(),
+            self._plan.seconds * cell.longer, self._plan.warm, cell.share * slowest, server.pids(),
         )  # fmt: skip
         outcome = self._load.ask(asdict(order))
         return _row(entrant, self._model, cell, round, outcome, floor["cpu_ms"])
