@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_runtime.errors import Fixable
@@ -267,7 +267,6 @@ def test_a_teacher_that_is_not_there_is_named() -> None:
 KINDS = st.sampled_from(["base", "gold", "challenge", "incident", "pseudo", "pseudo", "painted"])
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), KINDS, st.booleans()), max_size=40), st.floats(0, 1))
 def test_a_pseudo_label_never_judges_nor_stands_beside_kin_that_does(
     drawn: list[tuple[int, str, bool]], share: float
@@ -291,7 +290,6 @@ def test_a_pseudo_label_never_judges_nor_stands_beside_kin_that_does(
     assert not unseen.join(done.filter(pl.col("split") != "train"), on="family", how="semi").height
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1))
 def test_no_pseudo_label_for_what_is_set_aside_for_the_gate(share: float) -> None:
     rows = [answered(f"n{n}", 0.97) for n in range(20)]

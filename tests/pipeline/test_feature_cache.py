@@ -79,7 +79,7 @@ def test_of_two_who_write_the_same_the_first_stays(tmp_path: Path) -> None:
 
 
 @given(st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_torn_ends_are_cut_off_and_written_again(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
@@ -97,7 +97,7 @@ def test_torn_ends_are_cut_off_and_written_again(
 
 
 @given(st.integers(0, 9 * WIDTH * 2 - 1), st.integers(1, 255))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_vector_that_the_disk_did_not_keep_is_missing(
     tmp_path_factory: pytest.TempPathFactory, at: int, change: int
 ) -> None:

@@ -13,7 +13,7 @@ from pipeline.gate import resampling, scores
 pairs = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=2, max_size=60)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(pairs)
 def test_figures_are_scikit_learns(items: list[tuple[bool, float]]) -> None:
     labels = np.array([int(label) for label, _ in items], np.int8)

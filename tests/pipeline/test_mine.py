@@ -178,7 +178,7 @@ def test_scores_are_not_asked_for_before_there_are_labels_to_believe_them() -> N
     assert set(asked.chosen(vectors, spread(5, 1), lambda: told, few, 6).reasons) == {"margin"}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.integers(0, 40),
     st.integers(0, 30),

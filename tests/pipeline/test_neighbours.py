@@ -39,7 +39,7 @@ crowds = st.builds(crowd, st.integers(0, 10**6), st.integers(0, 40))
 
 
 @given(crowds, crowds, st.integers(0, 12))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_nearest_is_brute_force(queries: NDArray[np.float64], pool: NDArray[np.float64], k: int) -> None:
     found, similarity = neighbours.nearest(queries, pool, k)
     exact = cosines(queries, pool)
@@ -50,7 +50,7 @@ def test_nearest_is_brute_force(queries: NDArray[np.float64], pool: NDArray[np.f
 
 
 @given(crowds, st.integers(0, 12))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_others_leave_the_row_itself_out(vectors: NDArray[np.float64], k: int) -> None:
     found, similarity = neighbours.others(vectors, k)
     exact = cosines(vectors, vectors)
@@ -91,7 +91,7 @@ def clear(exact: NDArray[np.float64], threshold: float) -> bool:
 
 
 @given(crowds, st.sampled_from([0.2, 0.9, 0.999]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_pairs_are_brute_force(vectors: NDArray[np.float64], at_least: float) -> None:
     exact = cosines(vectors, vectors)
     if not clear(exact, at_least):
@@ -102,7 +102,7 @@ def test_pairs_are_brute_force(vectors: NDArray[np.float64], at_least: float) ->
 
 
 @given(crowds, crowds, st.sampled_from([0.2, 0.9, 0.999]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_pairs_between_new_and_old_are_brute_force(
     new: NDArray[np.float64], old: NDArray[np.float64], at_least: float
 ) -> None:
@@ -131,7 +131,7 @@ def by_walking(count: int, left: Rows, right: Rows) -> list[int]:
         )
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_groups_are_what_can_be_reached(case: tuple[int, list[tuple[int, int]]]) -> None:
     count, joined = case
     left, right = (np.array([pair[side] for pair in joined], np.int64) for side in (0, 1))
@@ -139,14 +139,14 @@ def test_groups_are_what_can_be_reached(case: tuple[int, list[tuple[int, int]]])
 
 
 @given(crowds, st.sampled_from([0.2, 0.9, 0.999]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_alike_groups_all_pairs(vectors: NDArray[np.float64], at_least: float) -> None:
     grouped = neighbours.groups(len(vectors), *neighbours.pairs(vectors, at_least))
     assert np.array_equal(neighbours.alike(vectors, at_least), grouped)
 
 
 @given(crowds, crowds)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_night_at_a_time_gives_the_groups_of_all_at_once(
     old: NDArray[np.float64], new: NDArray[np.float64]
 ) -> None:

@@ -304,7 +304,7 @@ def test_a_person_takes_it_back_with_a_word(house: House, capsys: pytest.Capture
     assert house.serving == bad.bundle
     began = time.monotonic()
     rollout.back(house.given(), "it looks odd")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     assert house.serving == before
     house.run(quiet=0)
     assert house.serving == before  # the night does not bring it back

@@ -110,7 +110,7 @@ def test_all_looks_together_stay_within_alpha(numbers: Rollout) -> None:
     assert spent <= numbers.alpha
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 2000), st.data())
 def test_disagreement_is_the_exact_binomial_and_grows_with_what_differs(n: int, data: st.DataObject) -> None:
     differ = data.draw(st.integers(0, n - 1))
@@ -129,7 +129,7 @@ def test_disagreement_is_the_exact_binomial_and_grows_with_what_differs(n: int, 
         assert p(differ + 1) <= p(differ) + 1e-12
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(*[st.integers(0, 300)] * 2, *[st.integers(1, 3000)] * 2)
 def test_a_shift_within_the_margin_never_accuses(a: int, b: int, n: int, m: int) -> None:
     a, b = min(a, n), min(b, m)

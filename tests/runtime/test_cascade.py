@@ -108,7 +108,7 @@ def test_the_deadline_is_kept_and_the_first_answer_stands(
     started = time.monotonic()
     status, said = server.ask("POST", "/v1/predict", make_picture(DOUBTFUL), **{"X-Deadline-Ms": "600"})
     assert (status, said["stage"]) == (200, "first")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
 
 
 def test_a_model_that_is_down_or_fails_costs_nothing(

@@ -273,7 +273,7 @@ probe.prove = lambda predictor: (
         time.sleep(0.3)
         started = time.monotonic()
         assert server.order("POST", "rollback")[0] == 200
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 1.5
         assert not loading.done() and roles_of(server)["serving"] == one.id
         assert loading.result()[0] == 200
     assert roles_of(server) == {"serving": three.id, "previous": one.id, "shadow": None, "canary": None}
