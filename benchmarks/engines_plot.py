@@ -26,6 +26,6 @@ def draw(rows: list[dict[str, Any]], file: Path) -> None:
     speed.set_xlabel("times as fast as fp32, one thread, one run")
     cost.set_xscale("log")
     cost.set_xlabel("largest distance of a logit from float32 torch")
-    speed.legend()
+    figure.legend(*speed.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
