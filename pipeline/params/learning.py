@@ -15,7 +15,7 @@ class Backbone(Section):
     batch: Positive
 
 
-Kind = Literal["logistic", "linear", "mlp"]
+Kind = Literal["squares", "logistic", "linear", "mlp"]
 
 
 Looks = Annotated[tuple[Literal["whole", "mirror", "middle"], ...], Field(min_length=1, strict=False)]

@@ -15,14 +15,14 @@ from pipeline.train.scale import Scale
 from pipeline.train.views import Numbers
 
 # The simplest first.
-KINDS: tuple[Kind, ...] = ("logistic", "linear", "mlp")
+KINDS: tuple[Kind, ...] = ("squares", "logistic", "linear", "mlp")
 
 
 @dataclass(frozen=True)
 class Setting:
     kind: Kind
     decay: float
-    rate: float | None  # L-BFGS finds its own steps
+    rate: float | None  # of Adam's steps
 
     @property
     def simplicity(self) -> tuple[int, float, float]:
@@ -31,7 +31,7 @@ class Setting:
 
 
 def settings(kind: Kind, params: Train) -> list[Setting]:
-    rates = (None,) if kind == "logistic" else params.rates
+    rates = (None,) if kind in ("squares", "logistic") else params.rates
     return [Setting(kind, decay, rate) for decay in params.weight_decays for rate in rates]
 
 
@@ -74,14 +74,18 @@ class Candidate(nn.Module):
         """Its present, a head per fold, for vectors as the backbone gives them."""
         weight, bias = self._numbers("weight"), self._numbers("bias") - prior
         if self.setting.kind != "mlp":
-            weight, bias = scale.folded(weight, bias)
-            return [_head(w, b) for w, b in zip(weight, bias, strict=True)]
+            return lines(weight, bias, scale)
         inner, offsets = scale.folded(self._numbers("inner"), self._numbers("inner_bias"))
         layers = [Hidden(_single(w), _single(b)) for w, b in zip(inner, offsets, strict=True)]
         return [_head(w, b, layer) for w, b, layer in zip(weight, bias, layers, strict=True)]
 
     def _numbers(self, name: str) -> Numbers:
         return self.get_parameter(name).detach().double().numpy()
+
+
+def lines(weight: Numbers, bias: Numbers, scale: Scale) -> list[Head]:
+    """A head for each row of weight [N,D] and bias [N], which were found on scaled vectors."""
+    return [_head(w, b) for w, b in zip(*scale.folded(weight, bias), strict=True)]
 
 
 def _head(weight: Numbers, bias: float, layer: Hidden | None = None) -> Head:

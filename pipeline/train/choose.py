@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from pipeline.train.candidates import Setting
-from pipeline.train.heads import Heads
 from pipeline.train.lesson import Lesson
 from pipeline.train.views import Numbers
 
 
-def costs(heads: Heads, lesson: Lesson) -> Numbers:
-    """Each family's share of each candidate's log loss, out of its own fold: [families, candidates]."""
-    for candidate in heads.candidates:
-        candidate.recall()
-    with torch.inference_mode():
-        logits = heads(torch.from_numpy(lesson.seen)).double().numpy() - heads.prior
+def costs(logits: Numbers, lesson: Lesson) -> Numbers:
+    """Each family's share of each candidate's log loss, out of its own fold: [families, candidates].
+
+    `logits` are those of the rows to be judged on: [N, candidates, folds].
+    """
     signs = np.where(lesson.labels > 0, 1.0, -1.0)[:, None, None]
     rows = (np.logaddexp(0.0, -signs * logits) * lesson.judged[:, None, :]).sum(2)
     total = np.zeros((int(lesson.families.max()) + 1, rows.shape[1]))

@@ -1,4 +1,4 @@
-"""Fits heads of every kind and makes one of them: the folds' heads of the chosen setting, averaged."""
+"""Fits heads of every kind and makes one of them: the heads of the chosen setting, averaged."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import torch
 from pipeline import classifier
 from pipeline.classifier import Head
 from pipeline.params import Kind, Train
-from pipeline.train import batches, choose, trainer
-from pipeline.train.candidates import KINDS, Setting, settings
+from pipeline.train import batches, choose, squares, trainer
+from pipeline.train.candidates import KINDS, Setting, lines, settings
 from pipeline.train.heads import Heads
 from pipeline.train.lesson import Lesson, prepared
 from pipeline.train.memory import refuse_lack
@@ -34,7 +34,7 @@ class Round:
 
     settings: list[Setting]
     costs: Numbers
-    heads: list[list[Head]]  # per setting, one for each fold
+    heads: list[list[Head]]  # per setting: one for each fold, or one that was taught everything
     history: list[dict[str, float | str]]
 
 
@@ -57,12 +57,24 @@ def _round(views: Views, scale: Scale, kind: Kind, turn: int, params: Train) -> 
     """The families are dealt by the seed and the turn."""
     numbers = params.model_copy(update={"seed": params.seed + turn})
     lesson = prepared(views, scale, numbers.lesson, numbers.folds, numbers.seed)
+    return _solved(lesson, scale, numbers) if kind == "squares" else _trained(lesson, scale, kind, numbers)
+
+
+def _solved(lesson: Lesson, scale: Scale, numbers: Train) -> Round:
+    wanted = settings("squares", numbers)
+    found = squares.solved(lesson, [one.decay for one in wanted])
+    costs = choose.costs(found.folds.logits(lesson.seen), lesson)
+    heads = [lines(*one, scale) for one in zip(found.whole.weight, found.whole.bias, strict=True)]
+    return Round(wanted, costs, heads, squares.history(found.folds, wanted, lesson))
+
+
+def _trained(lesson: Lesson, scale: Scale, kind: Kind, numbers: Train) -> Round:
     heads = Heads(settings(kind, numbers), lesson.folds, lesson.vectors.shape[1], lesson.prior, numbers)
     taught = (
         batches.whole(lesson) if kind == "logistic" else batches.dealt(lesson, numbers.batch, numbers.seed)
     )
     trainer.fit(heads, taught, batches.unseen(lesson), numbers, _name(kind, lesson, numbers))
-    costs = choose.costs(heads, lesson)
+    costs = choose.costs(heads.best_logits(lesson.seen), lesson)
     ready = [candidate.heads(scale, lesson.prior) for candidate in heads.candidates]
     return Round(heads.settings, costs, ready, heads.history)
 

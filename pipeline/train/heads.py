@@ -2,13 +2,16 @@
 
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as lightning
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pipeline.params import Train
 from pipeline.train.candidates import Candidate, Setting
+from pipeline.train.views import Numbers
 
 UNSEEN = "unseen loss"
 MCC = "unseen mcc"
@@ -41,6 +44,14 @@ class Heads(lightning.LightningModule):  # type: ignore[misc]
     def forward(self, vectors: Tensor) -> Tensor:
         """[N,D] -> logits [N,candidates,folds]"""
         return torch.stack([candidate(vectors).float() for candidate in self.candidates], 1)
+
+    def best_logits(self, vectors: NDArray[np.float32]) -> Numbers:
+        """Of each candidate at its best moment, to which it is brought back: [N,candidates,folds]."""
+        for candidate in self.candidates:
+            candidate.recall()
+        with torch.inference_mode():
+            logits: Numbers = self(torch.from_numpy(vectors)).double().numpy() - self.prior
+        return logits
 
     @property
     def settings(self) -> list[Setting]:

@@ -19,6 +19,13 @@ from pipeline.train.views import Labels, Numbers
 def loss(history: pl.DataFrame, setting: Setting, file: Path) -> None:
     """Of the first dealing of the families; later ones look alike."""
     first = history.filter(pl.struct("epoch", "head", "weight_decay", "rate").is_first_distinct())
+    if setting.kind == "squares":
+        _loss_by_decay(first.filter(head="squares").sort("weight_decay"), setting, file)
+    else:
+        _loss_by_epoch(first, setting, file)
+
+
+def _loss_by_epoch(first: pl.DataFrame, setting: Setting, file: Path) -> None:
     told = {"head": setting.kind, "weight_decay": setting.decay, "rate": setting.rate or 0.0}
     with _axes(file, "epoch", "log loss") as axes:
         for _, lines in first.group_by(*told, maintain_order=True):
@@ -28,6 +35,16 @@ def loss(history: pl.DataFrame, setting: Setting, file: Path) -> None:
         axes.plot(chosen["epoch"], chosen["unseen"], label="families it has not seen")
         axes.set_ylim(0, 1.2 * max(*chosen["seen"], *chosen["unseen"]))
         axes.set_title(f"{setting.kind}, weight decay {setting.decay:g} (grey: the others)")
+        axes.legend()
+
+
+def _loss_by_decay(lines: pl.DataFrame, setting: Setting, file: Path) -> None:
+    """What is solved in one go has no epochs."""
+    with _axes(file, "weight decay", "log loss") as axes:
+        axes.semilogx(lines["weight_decay"], lines["seen"], label="families it learned from")
+        axes.semilogx(lines["weight_decay"], lines["unseen"], label="families it has not seen")
+        axes.axvline(setting.decay, color="lightgrey")
+        axes.set_title(f"squares, weight decay {setting.decay:g}")
         axes.legend()
 
 

@@ -9,6 +9,8 @@ import polars as pl
 from pipeline import params
 from pipeline.params import Train
 from pipeline.train import fit
+from pipeline.train.lesson import Lesson, prepared
+from pipeline.train.scale import Scale
 from pipeline.train.views import Views
 
 SHIPPED = params.load(Path(__file__).parents[2] / "params.yaml").train
@@ -43,6 +45,11 @@ def views(families: int = 60, dim: int = 20, signal: float = 1.5, seed: int = 1,
     frame = pl.DataFrame({"image": names, "family": names, "label": labels.astype(np.int8), "weight": 1.0})
     named = pl.Series("view", [f"2026-01/{place % each}" for place in range(len(labels))])
     return Views(vectors.astype(np.float32), frame.with_columns(named, probability=pl.lit(None, pl.Float64)))
+
+
+def lesson(**options: object) -> Lesson:
+    taught = views()
+    return prepared(taught, Scale.of(taught), numbers(dict(options)).lesson, 3, 72)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from pipeline.train.lesson import Lesson, prepared
 from pipeline.train.scale import Scale
 
 sys.path.insert(0, str(Path(__file__).parent))
-from lessons import numbers, views
+from lessons import lesson, numbers, views
 
 PROGRAM = Path(__file__).parent / "lessons.py"
 
@@ -34,12 +34,7 @@ def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "checkpoints"
 
 
-def lesson(**options: object) -> Lesson:
-    taught = views()
-    return prepared(taught, Scale.of(taught), numbers(dict(options)).lesson, 3, 72)
-
-
-@pytest.mark.parametrize("kind", ["logistic", "linear", "mlp"])
+@pytest.mark.parametrize("kind", ["squares", "logistic", "linear", "mlp"])
 def test_each_kind_learns_and_equal_inputs_give_equal_bits(kind: str) -> None:
     unseen = views(families=300, seed=9)
     wanted = numbers(heads=(kind,), rates=(0.03,), weight_decays=(0.1,), epochs=30)
