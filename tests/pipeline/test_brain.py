@@ -5,6 +5,7 @@ Each of its mistakes is shown here, so that a Brain without it fails the test, a
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,8 @@ def said(data: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict
     folder = tmp_path_factory.mktemp("brain")
     np.savez(folder / "data.npz", **data)
     asked = [sys.executable, str(Path(__file__).with_name("brain_says.py")), str(folder)]
-    done = subprocess.run(asked, capture_output=True, text=True)
+    own = {name: value for name, value in os.environ.items() if name != "FIFTYONE_DATABASE_URI"}
+    done = subprocess.run(asked, capture_output=True, text=True, env=own)
     assert done.returncode == 0, done.stderr
     return dict(json.loads((folder / "said.json").read_text()))
 

@@ -1,6 +1,7 @@
 """Copies of the house: small each night, whole when they are brought back, never quietly wrong."""
 
 import shutil
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -190,6 +191,10 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "us-east-1")
+    # One process has one memory for all such servers: what other tests left in it is not ours.
+    urllib.request.urlopen(
+        urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
+    ).close()
     boto3.client("s3").create_bucket(Bucket="copies")
     yield "s3://copies/house"
     server.stop()

@@ -307,10 +307,12 @@ def test_up_keeps_a_server_that_a_stage_has_started(house: Path) -> None:
 def test_a_named_server_is_used_and_none_started(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with mongo.running() as standing:
         before = records.known("mongo")
-        monkeypatch.setenv("FIFTYONE_DATABASE_URI", standing)
-        with mongo.running() as uri:
-            assert uri == standing == os.environ["FIFTYONE_DATABASE_URI"]
-            assert os.environ["FIFTYONE_DO_NOT_TRACK"] == "true"
+        # Undone before the block ends, or the address would outlive the server.
+        with monkeypatch.context() as named:
+            named.setenv("FIFTYONE_DATABASE_URI", standing)
+            with mongo.running() as uri:
+                assert uri == standing == os.environ["FIFTYONE_DATABASE_URI"]
+                assert os.environ["FIFTYONE_DO_NOT_TRACK"] == "true"
         assert records.known("mongo") == before  # and it stands: it was not ours to stop
 
 
