@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import neighbours
-from pipeline.neighbours import Floats, Rows
+from pipeline.neighbours import Floats
 
 Numbers = NDArray[np.float64]
 
@@ -81,18 +81,6 @@ def representativeness(vectors: Floats, centres: Floats) -> Numbers:
     np.maximum.at(farthest, own, away)
     share: Numbers = away / np.where(farthest[own] > 0, farthest[own], 1)
     return 1 - share
-
-
-def knn_label_disagreement(label: Floats, found: Rows, similarity: Floats, known: Floats) -> Numbers:
-    """Share of what the labelled neighbours say against the label, each weighing its similarity.
-
-    `found` are rows of `known`, the labels of the pool. NaN where no neighbour that is like it has a label.
-    """
-    own, theirs = np.asarray(label, np.float64)[:, None], np.asarray(known, np.float64)[found]
-    weight = np.where(np.isnan(theirs), 0, np.clip(np.asarray(similarity, np.float64), 0, None))
-    against, total = (weight * (theirs != own)).sum(axis=1), weight.sum(axis=1)
-    share = np.divide(against, total, out=np.full(len(total), np.nan), where=total > 0)
-    return np.where(np.isnan(own[:, 0]), np.nan, share)
 
 
 def _x_log_x(x: Numbers) -> Numbers:

@@ -1,15 +1,12 @@
 """Copies of the house: small each night, whole when they are brought back, never quietly wrong."""
 
 import shutil
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from inference_runtime.errors import Away, Fixable
 from inference_runtime.ship import patience
@@ -184,20 +181,9 @@ def test_a_store_inside_the_house_does_not_copy_itself(house: Path, monkeypatch:
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        monkeypatch.setenv(name, "us-east-1")
-    # One process has one memory for all such servers: what other tests left in it is not ours.
-    urllib.request.urlopen(
-        urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
-    ).close()
+def bucket(s3_server: str) -> str:
     boto3.client("s3").create_bucket(Bucket="copies")
-    yield "s3://copies/house"
-    server.stop()
+    return "s3://copies/house"
 
 
 def test_a_bucket_keeps_copies_like_a_folder(

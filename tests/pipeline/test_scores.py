@@ -79,19 +79,3 @@ def test_representativeness_is_high_at_a_centre() -> None:
         farthest = max(apart[other, own[row]] for other in range(len(VECTORS)) if own[other] == own[row])
         assert found[row] == pytest.approx(1 - apart[row, own[row]] / farthest if farthest else 1, abs=1e-6)
     assert found[:3] == pytest.approx([1, 1, 1], abs=1e-6)
-
-
-def test_disagreement_with_labelled_neighbours() -> None:
-    found, similarity = neighbours.others(VECTORS, 7)
-    shares = scores.knn_label_disagreement(LABEL, found, similarity, LABEL)
-    for row, share in enumerate(shares):
-        weights = {
-            other: max(cosine(VECTORS[row], VECTORS[other]), 0)
-            for other in found[row]
-            if not math.isnan(LABEL[other])
-        }
-        if math.isnan(LABEL[row]) or not sum(weights.values()):
-            assert math.isnan(share)
-        else:
-            against = sum(weight for other, weight in weights.items() if LABEL[other] != LABEL[row])
-            assert share == pytest.approx(against / sum(weights.values()), abs=1e-5)

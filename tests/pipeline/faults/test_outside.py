@@ -3,8 +3,7 @@
 import signal
 import socket
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import boto3
 import psutil
 import pytest
 import yaml
-from moto.server import ThreadedMotoServer
 
 from inference_runtime.errors import Away, Fixable
 from inference_runtime.ship import patience
@@ -58,24 +56,9 @@ def nobody() -> int:
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in (
-        ("AWS_ENDPOINT_URL", f"http://{host}:{port}"),
-        ("AWS_ACCESS_KEY_ID", "key"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-    ):
-        monkeypatch.setenv(name, value)
-    # One process has one memory for all such servers: what other tests left in it is not ours.
-    urllib.request.urlopen(
-        urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
-    ).close()
+def bucket(s3_server: str) -> str:
     boto3.client("s3").create_bucket(Bucket="journals")
-    yield "s3://journals/miner"
-    server.stop()
+    return "s3://journals/miner"
 
 
 def ship(folder: Path) -> None:
