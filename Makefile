@@ -16,8 +16,10 @@ setup: .venv/.ready .mongod/.ready ## install the locked environment and the emb
 night: setup ## one whole retraining night, through Airflow (CHALLENGES=200 sends new challenges first)
 	@python -m pipeline night $(if $(CHALLENGES),--challenges $(CHALLENGES))
 
+# Hundreds of them start real servers, and a busy machine can starve one: what fails is tried once more, and the
+# closing line says how many were.
 test: setup ## the test suite (FAST=1 leaves the slow ones out)
-	@pytest -n 2 --dist loadfile $(if $(FAST),-m "not slow")
+	@pytest -n 2 --dist loadfile --reruns 1 $(if $(FAST),-m "not slow")
 
 check: setup ## formatting, lint, types, layers
 	@ruff format --check .

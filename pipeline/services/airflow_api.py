@@ -125,20 +125,23 @@ class Api:
 
     def get(self, path: str) -> Any:
         """Outlives an API server that is away for a while, as the tasks themselves do."""
+        return self._asked_again((Unreachable, Busy), "GET", path)
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._asked_again(Busy, "PATCH", path, body)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._asked_again(Busy, "POST", path, body)
+
+    def _asked_again(self, after: type[Fixable] | tuple[type[Fixable], ...], *asked: Any) -> Any:
         deadline = time.monotonic() + self.patience
         while True:
             try:
-                return self._ask("GET", path)
-            except Unreachable:
+                return self._ask(*asked)
+            except after:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(1)
-
-    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._ask("PATCH", path, body)
-
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._ask("POST", path, body)
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         self._token = self._token or _token(self.url)
@@ -163,6 +166,14 @@ class Refused(Fixable):
         self.status = status
 
 
+class Busy(Refused):
+    """SQLite was being written by another: nothing was done, and it can be asked again.
+
+    The API server logs what it is asked from its event loop, and while that waits for the database, a request
+    that has just written to it cannot end: both stand until SQLite's own patience is over.
+    """
+
+
 def _token(url: str) -> str:
     """For the user whom the environment names; on loopback without login everybody is the admin."""
     user, password = os.environ.get("AIRFLOW_USER"), os.environ.get("AIRFLOW_PASSWORD")
@@ -182,7 +193,8 @@ def _sent(url: str, method: str, body: Mapping[str, Any] | None = None, token: s
             return json.load(answer)
     except urllib.error.HTTPError as error:
         said = " ".join(error.read().decode(errors="replace").split())[:300]
-        raise Refused(error.code, f"{url}: Airflow answered {error.code}: {said}") from None
+        kind = Busy if error.code == 500 and '"Database error"' in said else Refused
+        raise kind(error.code, f"{url}: Airflow answered {error.code}: {said}") from None
     except OSError as error:
         raise Unreachable(
             f"{url}: Airflow does not answer ({error}); `make status` tells what is up"

@@ -4,8 +4,11 @@ import json
 import os
 import signal
 import socket
+import sqlite3
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -57,6 +60,17 @@ def session(pid: int) -> int | None:
         return None
 
 
+@contextmanager
+def busy_database(seconds: float) -> Iterator[None]:
+    """As if one of Airflow's processes were writing, on a slow disk."""
+    writer = sqlite3.connect(airflow.home() / "airflow.db", timeout=60, check_same_thread=False)
+    writer.execute("BEGIN IMMEDIATE")
+    ending = threading.Timer(seconds, writer.close)
+    ending.start()
+    yield
+    ending.join()
+
+
 def edges(api: Api) -> dict[str, set[str]]:
     """Each task with those that wait for it, as Airflow tells it."""
     told = api.get("dags/retrain_72/tasks")["tasks"]
@@ -81,7 +95,8 @@ def dvc_tasks_of(house: Path) -> dict[str, set[str]]:
 
 def by_command_line_and_by_rest(house: Path, api: Api) -> None:
     assert airflow.cli(["dags", "trigger", "retrain_72", "--run-id", "by-hand"]) == 0
-    api.trigger("retrain_72", "by-rest", {"until": "2026-11-20T02:00:00Z"})
+    with busy_database(seconds=7):  # longer than SQLite waits by itself
+        api.trigger("retrain_72", "by-rest", {"until": "2026-11-20T02:00:00Z"})
     assert api.state("retrain_72", "by-rest") == "queued"  # two triggers at once are two nights, one by one
     changes = followed(api, "by-hand")
     assert api.state("retrain_72", "by-hand") == "success"
