@@ -23,7 +23,6 @@ import polars as pl
 import torch
 
 from benchmarks import replica, results_file
-from inference_runtime.preprocess import Preprocess
 from pipeline import backbones, features, looks, params
 from pipeline.classifier import Classifier, Head
 from pipeline.export import graph
@@ -61,7 +60,7 @@ def main(size: replica.Size, full: bool) -> None:
 
 def seen(asked: pl.DataFrame, numbers: Params) -> dict[Look, np.ndarray]:
     """What the backbone makes of each look at each challenge."""
-    spec = Preprocess(numbers.backbone.width, numbers.backbone.height)
+    spec = numbers.backbone.spec
     network = backbones.load(numbers.backbone)
     told: dict[Look, list[np.ndarray]] = {look: [] for look in ARMS["and its middle"]}
     with features.one_thread(), torch.inference_mode():

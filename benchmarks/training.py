@@ -194,7 +194,7 @@ def taught(views: Views) -> tuple[Lesson, Scale]:
 
 def looked(lesson: Lesson, frame: pl.DataFrame, backbone: Backbone, size: Size) -> tuple[Any, Any]:
     """The batches of the cached job, with pixels in place of vectors; those to be judged on are made once."""
-    spec, dev = Preprocess(backbone.width, backbone.height), is_dev(frame)
+    spec, dev = backbone.spec, is_dev(frame)
     rows: Any = Looked(frame.filter(~dev), lesson.targets, spec)
     judged, labels, _ = Looked(frame.filter(dev), lesson.labels, spec)[range(int(dev.sum()))]
     unseen: Any = [(judged, labels, torch.from_numpy(lesson.judged).float())]

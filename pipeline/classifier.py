@@ -162,6 +162,7 @@ def _facts(backbone: Backbone) -> dict[str, Any]:
         "weights": backbones.identity(backbone),
         "width": backbone.width,
         "height": backbone.height,
+        "filter": backbone.filter,
     }
 
 

@@ -29,7 +29,8 @@ def measured(quick: bool) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     pictures = [_jpeg(seed) for seed in range(8)] * (count // 8)
     vit = weights.random(known("vits16" if quick else "vitl16"))
     lanes = lanes_for(vit, "fp16", torch.device("cuda", 0), (1, 8, BATCH))
-    spec = Preprocess(*reversed(vit.shape.pixels))
+    height, width = vit.shape.pixels
+    spec = Preprocess(width, height)
     ready = np.stack([prepare(one, spec) for one in pictures[:BATCH]])
     frame = decode(pictures[0])
     frames = Frames(vit.shape.pixels, torch.device("cuda", 0))

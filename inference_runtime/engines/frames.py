@@ -6,21 +6,21 @@ import torch
 from torch import Tensor
 
 from inference_runtime.kernels.resize import resize
-from inference_runtime.preprocess import GAP, Pixels
+from inference_runtime.preprocess import GAP, Filter, Pixels
 
 
 class Frames:
     """Grows to the largest frame it has met, and from then on allocates nothing."""
 
-    def __init__(self, size: tuple[int, int], device: torch.device) -> None:
-        self._size, self._device = size, device
+    def __init__(self, size: tuple[int, int], device: torch.device, filter: Filter = "bilinear") -> None:
+        self._size, self._device, self._filter = size, device, filter
         self._room(0, 0)
 
     def resized(self, frames: Sequence[Pixels]) -> Tensor:
         """uint8 [N, height, width, 3] on the GPU; one after another on the current stream."""
         out = torch.empty((len(frames), *self._size, 3), dtype=torch.uint8, device=self._device)
         for frame, place in zip(frames, out, strict=True):
-            resize(self._uploaded(frame), place, self._between, GAP)
+            resize(self._uploaded(frame), place, self._between, GAP, self._filter)
         return out
 
     def _uploaded(self, frame: Pixels) -> Tensor:

@@ -1,4 +1,4 @@
-"""Pillow's antialiased resize, bit for bit: whole numbers throughout, as Pillow has them.
+"""Pillow's antialiased resizes, bit for bit: whole numbers throughout, as Pillow has them.
 
 First every output column from the columns it covers, then every output row. A frame of more than twice what
 `gap` allows is read as the means of boxes of whole pixels, which Pillow calls `reduce`. Pillow 13 takes the
@@ -7,15 +7,18 @@ they may in the last row and column, where boxes hang over the edge.
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 import torch
 import triton
 import triton.language as tl
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inference_runtime.kernels.launch import check
+from inference_runtime.preprocess import Filter
 
 BITS = 22
 
@@ -85,7 +88,9 @@ def down_kernel(
     tl.store(out + row * columns * 3 + at, value.to(tl.uint8), mask=inside)
 
 
-def resize(frame: Tensor, out: Tensor, between: Tensor, gap: float | None = None) -> Tensor:
+def resize(
+    frame: Tensor, out: Tensor, between: Tensor, gap: float | None = None, filter: Filter = "bilinear"
+) -> Tensor:
     """uint8 [height, width, 3] to the size of `out`; `between` holds frame rows x out columns x 3."""
     height, width, _ = frame.shape
     rows, columns, _ = out.shape
@@ -95,7 +100,7 @@ def resize(frame: Tensor, out: Tensor, between: Tensor, gap: float | None = None
     low, flat = -(-width // box_x), -(-height // box_y)
     assert between.numel() >= flat * columns * 3
     grid = triton.cdiv(columns * 3, 128)
-    starts, weights = taps(low, width / box_x, columns, frame.device)
+    starts, weights = taps(low, width / box_x, columns, frame.device, filter)
     across_kernel[(flat, grid)](
         frame,
         starts,
@@ -111,7 +116,7 @@ def resize(frame: Tensor, out: Tensor, between: Tensor, gap: float | None = None
         BLOCK=128,
         num_warps=4,
     )
-    starts, weights = taps(flat, height / box_y, rows, frame.device)
+    starts, weights = taps(flat, height / box_y, rows, frame.device, filter)
     down_kernel[(rows, grid)](
         between, starts, weights, out, flat, columns, TAPS=weights.shape[1], BLOCK=128, num_warps=4
     )
@@ -123,20 +128,47 @@ def boxes(size: int, wanted: int, gap: float | None) -> int:
     return 1 if gap is None else int(size / wanted / gap) or 1
 
 
+def tent(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (1 - np.abs(x)).clip(0)
+
+
+def cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keys's, with -1/2 for its free parameter."""
+    x = np.abs(x)
+    near, far = (1.5 * x - 2.5) * x * x + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+
+def windowed_sinc(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
+
+
+# With how far each reaches.
+FILTERS: dict[Filter, tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], int]] = {
+    "bilinear": (tent, 1),
+    "bicubic": (cubic, 2),
+    "lanczos": (windowed_sinc, 3),
+}
+
+
 @lru_cache(maxsize=256)
-def taps(size: int, covered: float, wanted: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def taps(
+    size: int, covered: float, wanted: int, device: torch.device, filter: Filter
+) -> tuple[Tensor, Tensor]:
     """The first pixel each output reads, and its weights as whole numbers of 2**-22."""
+    curve, reach = FILTERS[filter]
     scale = covered / wanted
-    support = max(scale, 1.0)
+    stretch = max(scale, 1.0)
+    support = stretch * reach
     starts, rows = np.zeros(wanted, np.int32), np.zeros((wanted, math.ceil(support) * 2 + 1), np.int32)
     for place in range(wanted):
         centre = (place + 0.5) * scale
         first = max(int(centre - support + 0.5), 0)
         last = min(int(centre + support + 0.5), size)
-        tent = 1 - np.abs((np.arange(first, last) - centre + 0.5) / support)
-        tent = tent.clip(0)
+        weights = curve((np.arange(first, last, dtype=np.float64) - centre + 0.5) / stretch)
+        whole = weights / weights.sum() * (1 << BITS)
         starts[place] = first
-        rows[place, : last - first] = (tent / tent.sum() * (1 << BITS) + 0.5).astype(np.int32)
+        rows[place, : last - first] = (whole + np.copysign(0.5, whole)).astype(np.int32)
     return torch.from_numpy(starts).to(device), torch.from_numpy(rows).to(device)
 
 

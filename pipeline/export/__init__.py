@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from inference_runtime import bundle
 from inference_runtime.bundle import Bundle
-from inference_runtime.preprocess import Preprocess
 from pipeline import backbones, samples
 from pipeline.params import Backbone, Export
 
@@ -56,7 +55,7 @@ def _seal(
     return bundle.seal(
         out,
         classes=CLASSES,
-        preprocess=Preprocess(backbone.width, backbone.height),
+        preprocess=backbone.spec,
         engines=engines,
         calibration={"temperature": model.temperature, "bias": model.offset},
         lineage=lineage,

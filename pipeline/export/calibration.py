@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from inference_runtime.errors import Fixable
-from inference_runtime.preprocess import Pixels, Preprocess
+from inference_runtime.preprocess import Pixels
 from pipeline import features
 from pipeline.diversity import farthest_first
 from pipeline.params import Backbone
@@ -16,6 +16,6 @@ def views(table: pl.DataFrame, backbone: Backbone, count: int) -> Pixels:
     if not learned.height:
         raise Fixable("artifacts/assemble: split train is empty, so int8 has nothing to be calibrated on")
     vectors, index = features.embed(learned, 1, backbone)
-    spec = Preprocess(backbone.width, backbone.height)
+    spec = backbone.spec
     picked = index[farthest_first(vectors, min(count, len(vectors)))]
     return np.stack([features.look(image, [view], spec)[0] for image, view in picked.iter_rows()])

@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 
-from inference_runtime import preprocess
 from pipeline import backbones, challenge
 from pipeline.features.cache import Cache, Vectors
 from pipeline.features.making import CHUNK, make, one_thread
@@ -39,8 +38,7 @@ def cache_of(backbone: Backbone) -> Path:
     facts: dict[str, Any] = {
         "backbone": backbone.name,
         "weights": backbones.identity(backbone),
-        "size": [backbone.width, backbone.height],
-        "preprocess": preprocess.VERSION,
+        "preprocess": backbone.spec.to_json(),
         "challenge": challenge.VERSION,
         "stored": "float16",
     }

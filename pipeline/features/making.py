@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from inference_runtime.preprocess import Pixels, Preprocess
+from inference_runtime.preprocess import Pixels
 from pipeline import backbones
 from pipeline.features.cache import Cache
 from pipeline.features.views import look
@@ -58,7 +58,7 @@ def _embed(
     """What the chunk names, once it is in the cache; another writer may have been there meanwhile."""
     views = cache.missing(chunk)
     if views.height:
-        spec = Preprocess(backbone.width, backbone.height)
+        spec = backbone.spec
         names = _by_image(views)
         shown = pool.map(lambda image: look(image, names[image], spec), names)
         pixels = np.stack([view for views in shown for view in views])

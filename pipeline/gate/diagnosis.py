@@ -11,7 +11,7 @@ from PIL import Image
 
 from inference_runtime import bundle, preprocess
 from inference_runtime.errors import BundleError
-from inference_runtime.preprocess import Pixels, Preprocess
+from inference_runtime.preprocess import Pixels
 from pipeline.classifier import Classifier
 from pipeline.gate.scores import Scores
 from pipeline.params import Backbone
@@ -44,7 +44,7 @@ def named(
         return size
     few = slice(0, ASKED)
     off = _rms(served[few] - expected[few])
-    pixels = [preprocess.prepare(data, Preprocess(backbone.width, backbone.height)) for data in sent[few]]
+    pixels = [preprocess.prepare(data, backbone.spec) for data in sent[few]]
     left = {name: _rms(served[few] - said()) / off for name, said in _mistakes(twin, pixels, sent[few])}
     left |= _linear(served[few], expected[few], off)
     best = min(left, key=lambda name: left[name])
@@ -56,10 +56,10 @@ def _size(export: Path, backbone: Backbone) -> str | None:
         spec = bundle.load(export).preprocess
     except BundleError:
         return None
-    if (spec.width, spec.height) == (backbone.width, backbone.height):
+    if spec == backbone.spec:
         return None
-    seen, trained = f"{spec.width}x{spec.height}", f"{backbone.width}x{backbone.height}"
-    return f"wrong resize: it looks at {seen} pixels, but was trained on {trained}"
+    seen, trained = (f"{one.width}x{one.height} {one.filter}" for one in (spec, backbone.spec))
+    return f"wrong resize: it looks at {seen}, but was trained on {trained}"
 
 
 def _linear(served: Scores, expected: Scores, off: float) -> dict[str, float]:

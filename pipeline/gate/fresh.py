@@ -54,4 +54,5 @@ def kin(export: Path) -> str:
     """Heads on the same frozen network are kin: a day's labels lie between them. Another network is none."""
     manifest = bundle.load(export)
     backbone, spec = manifest.lineage.get("backbone", {}), manifest.preprocess
-    return f"{backbone.get('name')}@{str(backbone.get('weights'))[:12]} {spec.width}x{spec.height}"
+    network = f"{backbone.get('name')}@{str(backbone.get('weights'))[:12]}"
+    return f"{network} {spec.width}x{spec.height} {spec.filter}"

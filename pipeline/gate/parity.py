@@ -73,7 +73,7 @@ def compared(served: Scores, expected: Scores, precision: str, allowed: float) -
 
 def expected_of(twin: Classifier, sent: Sequence[bytes], backbone: Backbone) -> Scores:
     """What training's function says, at training's size, whatever the bundle claims."""
-    spec = Preprocess(backbone.width, backbone.height)
+    spec = backbone.spec
     what = "gate: views for parity answered by torch"
     return np.array(contest.each(partial(_twin_logit, twin, spec), sent, what))
 

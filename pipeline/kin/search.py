@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from inference_runtime import preprocess
 from pipeline import backbones, features, neighbours
 from pipeline.kin import book, metric, register
 from pipeline.kin.book import Book, Pair
@@ -44,9 +43,8 @@ def pairs(table: pl.DataFrame, params: Kin, backbone: Backbone) -> pl.DataFrame:
 
 def _facts(params: Kin, backbone: Backbone) -> str:
     """All that decides what is found, but for the likeness that counts as kin."""
-    facts = [backbone.name, backbones.identity(backbone), backbone.width, backbone.height]
-    facts += [preprocess.VERSION, register.VERSION, params.near, params.looked]
-    return json.dumps(facts)
+    seen = [backbone.name, backbones.identity(backbone), backbone.spec.to_json()]
+    return json.dumps([*seen, register.VERSION, params.near, params.looked])
 
 
 def _search(known: Book, table: pl.DataFrame, params: Kin, backbone: Backbone) -> None:

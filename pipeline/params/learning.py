@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from inference_runtime.preprocess import Filter, Preprocess
 from pipeline.params.section import Above, Count, Numbers, Positive, Section, Share
 
 
@@ -12,7 +13,13 @@ class Backbone(Section):
     revision: str | None
     width: Positive
     height: Positive
+    filter: Filter = "bilinear"
     batch: Positive
+
+    @property
+    def spec(self) -> Preprocess:
+        """What the network looks at."""
+        return Preprocess(self.width, self.height, self.filter)
 
 
 Kind = Literal["squares", "logistic", "linear", "mlp"]

@@ -50,7 +50,9 @@ def test_a_night_by_rest_and_by_command_line(house: Path) -> None:
     sessions = [record.pid for record in before if record]
     os.kill(sessions[1], signal.SIGKILL)  # the scheduler, which leaves its workers behind
     services.down()
-    assert not [process for process in psutil.process_iter() if session(process.pid) in sessions]
+    assert not [
+        process for process in psutil.process_iter() if session(process.pid) in sessions and runs(process)
+    ]
 
 
 def session(pid: int) -> int | None:
@@ -58,6 +60,14 @@ def session(pid: int) -> int | None:
         return os.getsid(pid)
     except ProcessLookupError:
         return None
+
+
+def runs(process: psutil.Process) -> bool:
+    """Not so the dead whom nobody has buried yet."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @contextmanager

@@ -62,8 +62,10 @@ def run(backbone: Backbone, train: Path, assemble: Path, out: Path, wanted: Expo
 
 
 def test_a_bundle_is_whole_and_answers_as_trained(tiny: Backbone, assemble: Path, rooms: Path) -> None:
-    train = random_head(tiny, rooms / "train")
-    sealed = bundle.load(run(tiny, train, assemble, rooms / "out"))
+    sharp = tiny.model_copy(update={"filter": "lanczos"})
+    train = random_head(sharp, rooms / "train")
+    sealed = bundle.load(run(sharp, train, assemble, rooms / "out"))
+    assert sealed.preprocess == sharp.spec
     assert sorted(sealed.manifest["files"]) == ["NOTICE", "head.safetensors", "model.onnx", "summary.json"]
     assert sealed.classes == ("clear", "roadwork")
     assert sealed.calibration == {"temperature": 1.3, "bias": -0.2}
@@ -74,7 +76,7 @@ def test_a_bundle_is_whole_and_answers_as_trained(tiny: Backbone, assemble: Path
     figures = json.loads((sealed.folder / "summary.json").read_text())
     assert figures["parity views"] == 6
     assert figures["max logit difference"] < 1e-4
-    model = classifier.from_folder(sealed.folder, tiny)
+    model = classifier.from_folder(sealed.folder, sharp)
     for image in samples.read(assemble)["image"]:
         [answer] = Predictor(sealed).predict([images.read(image)])
         [pixels] = features.look(image, ["native/0"], sealed.preprocess)

@@ -79,13 +79,12 @@ def test_vectors_are_close_to_float32(street: pl.DataFrame, tiny: Backbone) -> N
     assert np.abs(vectors[0] - exact).max() <= np.abs(exact).max() * 2**-10
 
 
-def test_another_backbone_or_size_has_a_cache_of_its_own(
+def test_another_backbone_size_or_filter_has_a_cache_of_its_own(
     street: pl.DataFrame, tiny: Backbone, rooms: Path
 ) -> None:
-    features.embed(street[:1], 1, tiny)
-    wider, _ = features.embed(street[:1], 1, tiny.model_copy(update={"width": 64}))
-    assert len(list((rooms / "features").iterdir())) == 2
-    assert len(wider) == 1
+    looks: list[dict[str, object]] = [{}, {"width": 64}, {"filter": "lanczos"}]
+    seen = [features.embed(street[:1], 1, tiny.model_copy(update=look))[0] for look in looks]
+    assert len(list((rooms / "features").iterdir())) == len(np.unique(np.concatenate(seen), axis=0)) == 3
 
 
 CHILD = """

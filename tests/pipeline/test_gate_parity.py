@@ -1,6 +1,7 @@
 """Exports made wrongly on purpose: each is caught, and called by its name."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from inference_runtime import bundle
-from inference_runtime.preprocess import Preprocess
 from pipeline import backbones, classifier, params, samples
 from pipeline.classifier import Classifier, Head
 from pipeline.export import graph
@@ -45,11 +45,10 @@ def sealed(folder: Path, model: onnx.ModelProto, backbone: Backbone, **said: obj
     onnx.save(model, folder / "model.onnx")
     weight = np.random.default_rng(3).normal(0, 2, 64).astype(np.float32)
     classifier.write(Head(weight, 0.3, 1.0, 0.0), folder, backbone)
-    size = said.get("size", (backbone.width, backbone.height))
     bundle.seal(
         folder,
         classes=samples.CLASSES,
-        preprocess=Preprocess(*size),  # type: ignore[misc]
+        preprocess=replace(backbone.spec, **said.get("look", {})),  # type: ignore[arg-type]
         engines={"onnx": {"file": "model.onnx", "precision": said.get("precision", "fp32"), "opset": 20}},
         calibration={},
         lineage={},
@@ -171,13 +170,18 @@ def test_a_right_export_is_no_fault_and_each_wrong_one_has_its_name(
         assert ruling and ruling.value == "FAIL" and name in ruling.reasons[0]
 
 
-def test_a_bundle_that_looks_at_another_size_is_refused_by_that_name(
+def test_a_bundle_that_looks_at_pictures_otherwise_is_refused_by_that_name(
     rooms: Path, tiny: Backbone, table: pl.DataFrame
 ) -> None:
-    other = sealed(rooms / "other", exported(trained(tiny), tiny), tiny, size=(48, 48))
+    model = exported(trained(tiny), tiny)
+    other = sealed(rooms / "other", model, tiny, look={"width": 48, "height": 48})
     faulty = parity.measured(table, other, tiny, GATE)
-    assert faulty.faults[0] == "wrong resize: it looks at 48x48 pixels, but was trained on 32x32"
+    assert faulty.faults[0] == "wrong resize: it looks at 48x48 bilinear, but was trained on 32x32 bilinear"
     assert "the runtime cannot use it" in faulty.faults[1]
+    sharper = parity.measured(
+        table, sealed(rooms / "sharper", model, tiny, look={"filter": "lanczos"}), tiny, GATE
+    )
+    assert sharper.faults[0] == "wrong resize: it looks at 32x32 lanczos, but was trained on 32x32 bilinear"
 
 
 def test_a_position_code_of_another_size_is_called_by_that_name(

@@ -155,8 +155,8 @@ def test_an_engine_without_its_file_is_never_sealed(make_bundle: Make) -> None:
 def test_unknown_preprocessing_is_refused_at_the_door(
     make_bundle: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference_runtime.preprocess.VERSION", 3)
+    monkeypatch.setattr("inference_runtime.preprocess.VERSION", 4)
     newer = make_bundle()
     monkeypatch.undo()
-    with pytest.raises(BundleError, match=r"preprocess\.version: 3 is not 2"):
+    with pytest.raises(BundleError, match=r"preprocess\.version: 4 is not 3"):
         bundle.load(newer.folder)

@@ -1,7 +1,7 @@
 import struct
 import zlib
 from io import BytesIO
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from PIL import Image, ImageCms, ImageFile
 
 from inference_runtime import preprocess
 from inference_runtime.errors import BundleError, ImageError
-from inference_runtime.preprocess import Pixels, Preprocess
+from inference_runtime.preprocess import Filter, Pixels, Preprocess
 
 SPEC = Preprocess(width=48, height=32)
 
@@ -270,8 +270,20 @@ def test_the_whole_frame_is_seen_and_antialiased() -> None:
 
 
 def test_a_spec_goes_through_json() -> None:
-    assert SPEC.to_json() == {"version": 2, "width": 48, "height": 32}
-    assert Preprocess.from_json(SPEC.to_json()) == SPEC
+    assert SPEC.to_json() == {"version": 3, "width": 48, "height": 32, "filter": "bilinear"}
+    for spec in (SPEC, Preprocess(48, 32, "lanczos")):
+        assert Preprocess.from_json(spec.to_json()) == spec
+
+
+def test_what_was_written_before_there_were_filters_is_read() -> None:
+    assert Preprocess.from_json({"version": 2, "width": 48, "height": 32}) == SPEC
+
+
+def test_a_sharper_filter_keeps_more_of_what_is_small() -> None:
+    dot = np.zeros((64, 96, 3), np.uint8)
+    dot[30:32, 44:46] = 255
+    seen = [int(preprocess.resize(dot, Preprocess(48, 32, how)).max()) for how in get_args(Filter)]
+    assert seen == sorted(seen) and seen[0] < seen[2]
 
 
 @pytest.mark.parametrize(
@@ -283,6 +295,8 @@ def test_a_spec_goes_through_json() -> None:
         ({"height": "32"}, "height"),
         ({"height": True}, "height"),
         ({"width": 100_000}, "width"),
+        ({"filter": "nearest"}, "filter"),
+        ({"filter": None}, "filter"),
     ],
 )
 def test_a_wrong_spec_names_its_key(change: dict[str, Any], key: str) -> None:
