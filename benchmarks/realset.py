@@ -33,8 +33,8 @@ from pipeline.train.folds import folds_of
 from pipeline.train.views import Views
 
 ROOT = Path(__file__).parent.parent
-# Few labels from few cameras are what `squares` is for. There are fewer labels than numbers in a vector, so many
-# lines part them without a miss, and the shortest of these is hardly held at all.
+# Few labels from few cameras are what `squares` is for. There are fewer labels than numbers in a vector, so
+# many lines part them without a miss, and the shortest of these is hardly held at all.
 FEW_CAMERAS = {"heads": ("squares",), "weight_decays": (0.003, 0.03, 0.3)}
 WHO = ("ours", "shipped", "plain")
 FOLDS = 5
