@@ -34,21 +34,24 @@ class Workers(Generic[Job]):
         self._later_bytes = 0
         self._idle = self._workers = threads  # what is under way, for later or not, is not idle
         self._closed = False
-        lock = threading.Lock()
-        self._gate, self._rest = threading.Condition(lock), threading.Condition(lock)
+        self._lock = threading.Lock()
+        self._rest = threading.Condition(self._lock)
+        self._beds: list[threading.Condition] = []  # of the workers that sleep, the last to lie down on top
         self._threads = [self._started(f"worker {n}", self._take) for n in range(threads)]
         self._threads += [self._started(f"later {n}", self._take_later) for n in range(max(1, threads - 1))]
 
     def offer(self, job: Job) -> None:
-        with self._gate:
+        """Wakes who worked last: what the model reads is still in the cache of that core."""
+        with self._lock:
             if self._closed or len(self._waiting) >= self._capacity:
                 raise Full
             self._waiting.append(job)
-            self._gate.notify()
+            if self._beds:
+                self._beds.pop().notify()
 
     def later(self, work: Work, size: int) -> bool:
         """Done when no job waits; False when too much of that has gathered."""
-        with self._gate:
+        with self._lock:
             if self._closed or (self._later and self._later_bytes + size > LATER_BYTES):
                 return False
             self._later.append((work, size))
@@ -61,10 +64,10 @@ class Workers(Generic[Job]):
 
     def close(self) -> None:
         """Does what waits, then ends the threads."""
-        with self._gate:
+        with self._lock:
             self._closed = True
-            self._gate.notify_all()
-            self._rest.notify_all()
+            for bed in (*self._beds, self._rest):
+                bed.notify_all()
         for thread in self._threads:
             thread.join()
 
@@ -76,14 +79,14 @@ class Workers(Generic[Job]):
     def _run(self, take: Callable[[], Work | None]) -> None:
         while work := take():
             work()
-            with self._gate:
+            with self._lock:
                 self._idle += 1
                 if self._later:
                     self._rest.notify()
 
     def _take(self) -> Work | None:
-        with self._gate:
-            self._gate.wait_for(lambda: self._waiting or self._closed)
+        with self._lock:
+            self._sleep()
             if not self._waiting:
                 return None
             # A fair share, so that no thread sits idle beside another's batch.
@@ -92,8 +95,15 @@ class Workers(Generic[Job]):
             self._idle -= 1
             return partial(self._work, jobs)
 
+    def _sleep(self) -> None:
+        """Until there is something to do, or nothing will be any more."""
+        bed = threading.Condition(self._lock)
+        while not self._waiting and not self._closed:
+            self._beds.append(bed)
+            bed.wait()
+
     def _take_later(self) -> Work | None:
-        with self._gate:
+        with self._lock:
             self._rest.wait_for(self._may_take_later)
             if not self._later:
                 return None

@@ -60,3 +60,24 @@ def test_later_waits_for_an_idle_worker_and_is_done_at_the_end() -> None:
     with pytest.raises(Full):
         workers.offer("after the end")
     assert not workers.later(lambda: None, 1)
+
+
+def test_who_worked_last_is_woken_first() -> None:
+    """What the model reads is in the cache of its core."""
+    did: list[str] = []
+    workers: Workers[int] = Workers(lambda jobs: did.append(threading.current_thread().name), 3, capacity=100)
+    for job in range(6):
+        workers.offer(job)
+        assert until(lambda: len(did) > job)  # noqa: B023
+        time.sleep(0.05)  # until it sleeps again
+    workers.close()
+    assert len(set(did)) == 1
+
+
+def test_all_are_woken_where_there_is_work_for_all() -> None:
+    together = threading.Barrier(3, timeout=SECONDS)
+    workers: Workers[int] = Workers(lambda jobs: [together.wait() for _ in jobs][0:0], 3, capacity=100)
+    for job in range(3):
+        workers.offer(job)
+    workers.close()
+    assert not together.broken and together.n_waiting == 0
