@@ -23,6 +23,7 @@ from pipeline.params import Backbone
 
 FILE = "head.safetensors"
 FORMAT = 1
+UNFILTERED = "bilinear"  # what heads of before there were filters do not say
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,9 @@ def digest(folder: Path) -> str:
 def _check(file: Path, facts: dict[str, Any], backbone: Backbone) -> None:
     if facts.get("format") != FORMAT:
         raise Fixable(f"{file}: not of format {FORMAT}; run `python -m pipeline train`")
+    made = {"filter": UNFILTERED} | facts["backbone"]
     for key, wanted in _facts(backbone).items():
-        if (found := facts["backbone"].get(key)) != wanted:
+        if (found := made.get(key)) != wanted:
             raise Fixable(
                 f"{file}: made for backbone.{key} {found!r}, but params.yaml says {wanted!r};"
                 " run `python -m pipeline train` or set it back"

@@ -166,9 +166,26 @@ def test_the_head_of_another_backbone_is_refused(tiny: Backbone, tmp_path: Path)
     classifier.write(head, tmp_path, tiny)
     with pytest.raises(Fixable, match=r"made for backbone\.width 32, but params.yaml says 64"):
         classifier.read(tmp_path, tiny.model_copy(update={"width": 64}))
+    with pytest.raises(
+        Fixable, match=r"made for backbone\.filter 'bilinear', but params.yaml says 'lanczos'"
+    ):
+        classifier.read(tmp_path, tiny.model_copy(update={"filter": "lanczos"}))
     (tmp_path / classifier.FILE).write_bytes(b"torn")
     with pytest.raises(Fixable, match="no readable head"):
         classifier.read(tmp_path, tiny)
+
+
+def test_a_head_of_before_there_were_filters_is_read(tiny: Backbone, tmp_path: Path) -> None:
+    from safetensors import safe_open
+    from safetensors.numpy import load_file, save_file
+
+    file = tmp_path / classifier.FILE
+    classifier.write(Head(np.ones(64, np.float32), 0.0, 1.0, 0.0), tmp_path, tiny)
+    with safe_open(file, framework="numpy") as opened:
+        facts = json.loads(opened.metadata()["head"])
+    del facts["backbone"]["filter"]
+    save_file(load_file(file), file, metadata={"head": json.dumps(facts)})
+    assert classifier.read(tmp_path, tiny).weight.sum() == 64
 
 
 def test_a_head_comes_back_as_it_was_written(tiny: Backbone, tmp_path: Path) -> None:
