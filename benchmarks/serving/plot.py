@@ -51,7 +51,7 @@ def _bars(axes: Any, ones: Sequence[Line | Alone], values: list[float], title: s
 def _latency(axes: Any, found: Sequence[Line]) -> None:
     for name in dict.fromkeys(one.name for one in found if one.dress in ("", "our preprocessing")):
         ones = [one for one in found if one.name == name and one.dress in ("", "our preprocessing")]
-        points = [(int(one.cell[5:]), one.p99_ms) for one in ones if _is_closed_json(one)]
+        points = sorted((int(one.cell[5:]), one.p99_ms) for one in ones if _is_closed_json(one))
         ours = name == OURS
         axes.plot(
             *zip(*points, strict=True),
