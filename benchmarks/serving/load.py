@@ -20,7 +20,6 @@ from benchmarks.serving.trees import cpu_seconds
 BUFFER = 4 << 20  # a whole request fits, so that one call sends it
 TOLERANCE = 1e-3
 LATE_SECONDS = 20.0
-SPIN_SECONDS = 0.0012
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,8 @@ class Load:
                 due += draw.expovariate(self._order.rate)
             self._send_due()
             wait = min(due, self._end) - time.monotonic()
-            self._idle += self._answered(wait if wait > SPIN_SECONDS else 0)
+            select.select([self._poll], [], [], max(wait, 0))  # whose patience is not in whole milliseconds
+            self._idle += self._answered(0)
         self._finish()
         stop = time.monotonic() + LATE_SECONDS
         while len(self._idle) < len(self._open) or self._late:
