@@ -9,6 +9,7 @@ from inference_runtime.cache import Cache
 from inference_runtime.comparison import Comparison
 from inference_runtime.errors import ImageError
 from inference_runtime.metrics import Metrics
+from inference_runtime.picture import Picture
 from inference_runtime.predictor import Answer, Predictor, Prepared
 from inference_runtime.roles import Role, Turn, Unseen
 
@@ -20,7 +21,7 @@ class Given:
     """The answer that goes out, and who answers the same picture again afterwards."""
 
     answer: Answer
-    data: bytes
+    picture: Picture
     prepared: Prepared | None
     bundle: Bundle
     role: Role
@@ -29,12 +30,10 @@ class Given:
     stage: str = "first"  # "second" when a cascade was asked and answered
 
 
-def given(
-    turn: Turn, data: bytes, image: str, within: float, metrics: Metrics, cache: Cache | None = None
-) -> Given:
+def given(turn: Turn, picture: Picture, within: float, metrics: Metrics, cache: Cache | None = None) -> Given:
     """`within` so many seconds somebody waits for it."""
     try:
-        return _cached(turn, data, image, within, metrics, cache)
+        return _cached(turn, picture, within, metrics, cache)
     except ImageError:
         raise  # the picture's fault, with any bundle
     except Exception:
@@ -42,34 +41,31 @@ def given(
             raise
         log.exception("the canary failed; the serving bundle answers")
         serving = Turn(turn.unseen.predictor, "serve", None, turn.comparison)
-        return _given(serving, data, image, within, metrics)
+        return _given(serving, picture, within, metrics)
 
 
-def _cached(
-    turn: Turn, data: bytes, image: str, within: float, metrics: Metrics, cache: Cache | None
-) -> Given:
+def _cached(turn: Turn, picture: Picture, within: float, metrics: Metrics, cache: Cache | None) -> Given:
     # While two bundles are compared both are asked: remembering takes no time and never fails.
     if cache is None or turn.comparison:
-        return _given(turn, data, image, within, metrics)
+        return _given(turn, picture, within, metrics)
     bundle = turn.predictor.bundle
-    if answer := cache.get(bundle.id, image):
+    if answer := cache.get(bundle.id, picture):
         metrics.count("cache_total", outcome="hit")
-        return Given(answer, data, None, bundle, turn.role, None)
+        return Given(answer, picture, None, bundle, turn.role, None)
     metrics.count("cache_total", outcome="miss")
-    found = _given(turn, data, image, within, metrics)
-    cache.put(found.answer)
+    found = _given(turn, picture, within, metrics)
+    cache.put(found.answer, picture)
     return found
 
 
-def _given(turn: Turn, data: bytes, image: str, within: float, metrics: Metrics) -> Given:
-    prepared, answer, _ = asked(turn.predictor, data, image, turn.comparison, within, metrics=metrics)
-    return Given(answer, data, prepared, turn.predictor.bundle, turn.role, turn.unseen, within)
+def _given(turn: Turn, picture: Picture, within: float, metrics: Metrics) -> Given:
+    prepared, answer, _ = asked(turn.predictor, picture, turn.comparison, within, metrics=metrics)
+    return Given(answer, picture, prepared, turn.predictor.bundle, turn.role, turn.unseen, within)
 
 
 def asked(
     predictor: Predictor,
-    data: bytes,
-    image: str,
+    picture: Picture,
     comparison: Comparison | None,
     within: float | None = None,
     prepared: Prepared | None = None,
@@ -79,7 +75,7 @@ def asked(
     started = time.monotonic()
     try:
         if prepared is None or prepared.spec != predictor.spec:
-            prepared = predictor.prepare(data, image)
+            prepared = predictor.prepare(picture)
         between = time.monotonic()
         answer = predictor.answer(prepared)
     except ImageError:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pybase64
 
+from inference_runtime.picture import Picture
 from inference_runtime.wire import Head, Refusal
 
 IMAGES = 64
@@ -20,8 +21,6 @@ OPENING = re.compile(rb'\s*\{\s*"image"\s*:\s*"')
 CLOSING = re.compile(rb'"\s*\}\s*\Z')
 CLOSING_BYTES = 32
 BOUNDARY = re.compile(r'multipart/form-data;.*\bboundary=(?:"([^"]{1,70})"|([^\s";,]{1,70}))', re.IGNORECASE)
-
-Body = bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +36,36 @@ class Clip:
 class Asked:
     """`many` is the shape of the answer, for one picture in a list is still a list."""
 
-    images: Sequence[bytes]
+    images: Sequence[Picture]
     many: bool = False
     clips: Sequence[Clip] = ()
 
 
-def asked(head: Head, body: Body) -> Asked:
-    if form := BOUNDARY.match(head.headers.get("content-type", "")):
-        return _some(list(_parts(bytes(body), (form[1] or form[2]).encode("latin-1"))), "form")
-    # No picture starts with a brace, so the body says by itself what it is; clients often do not.
-    if not body[:64].lstrip().startswith(b"{"):
-        return Asked([bytes(body)])  # no copy of what is bytes already
+def whole(head: Head, body: bytes) -> Picture | None:
+    """The picture that a body is; None for one that holds pictures.
+
+    No picture starts with a brace, so the body says by itself what it is; clients often do not.
+    """
+    return None if _form(head) or body[:64].lstrip().startswith(b"{") else Picture(body)
+
+
+def asked(head: Head, body: bytes) -> Asked:
+    picture = whole(head, body)
+    return Asked([picture]) if picture else held(head, body)
+
+
+def held(head: Head, body: bytes) -> Asked:
+    """What is in a body that is no picture itself."""
+    if form := _form(head):
+        return _some(list(_parts(body, (form[1] or form[2]).encode("latin-1"))), "form")
     return _from_json(body)
 
 
-def object_of(body: Body) -> dict[str, Any]:
+def _form(head: Head) -> re.Match[str] | None:
+    return BOUNDARY.match(head.headers.get("content-type", ""))
+
+
+def object_of(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -61,13 +75,13 @@ def object_of(body: Body) -> dict[str, Any]:
     return found
 
 
-def _from_json(body: Body) -> Asked:
+def _from_json(body: bytes) -> Asked:
     if (image := _common_shape(body)) is not None:
-        return Asked([image])
+        return Asked([Picture(image)])
     found = object_of(body)
     if "images" not in found:
         name = "video" if "video" in found and "image" not in found else "image"
-        return Asked([_decoded(found.get(name), name)])
+        return Asked([Picture(_decoded(found.get(name), name))])
     if "image" in found or "video" in found or not isinstance(found["images"], list):
         raise Refusal(
             HTTPStatus.BAD_REQUEST, "images: not a list of base64 strings, or beside image or video"
@@ -75,7 +89,7 @@ def _from_json(body: Body) -> Asked:
     return _some([_decoded(text, f"images[{n}]") for n, text in enumerate(found["images"])], "images")
 
 
-def _common_shape(body: Body) -> bytes | None:
+def _common_shape(body: bytes) -> bytes | None:
     opening = OPENING.match(body)
     closing = CLOSING.search(body, max(0, len(body) - CLOSING_BYTES))
     if not opening or not closing or closing.start() < opening.end():
@@ -98,7 +112,7 @@ def _decoded(text: Any, name: str) -> bytes:
 def _some(images: list[bytes], name: str) -> Asked:
     if not 0 < len(images) <= IMAGES:
         raise Refusal(HTTPStatus.BAD_REQUEST, f"{name}: {len(images)} images; send 1 to {IMAGES}")
-    return Asked(images, many=True)
+    return Asked([Picture(image) for image in images], many=True)
 
 
 def _parts(body: bytes, boundary: bytes) -> Iterator[bytes]:

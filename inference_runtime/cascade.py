@@ -65,7 +65,7 @@ class Cascade:
         try:
             if seconds <= 0 or exchange.abandoned:
                 raise NoOpinion("no time left")
-            second = self._second(one.data, one.bundle, seconds)
+            second = self._second(one.picture.data, one.bundle, seconds)
         except (NoOpinion, ImageError) as error:
             self._metrics.count("cascade_total", outcome="first stands")
             log.debug("cascade: %s", error)

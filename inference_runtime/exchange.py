@@ -5,6 +5,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from itertools import count
 
+from inference_runtime.picture import Picture
 from inference_runtime.wire import Head, Refusal, Response
 
 LONGEST_MS = 600_000
@@ -15,7 +16,7 @@ _numbers = count(1)
 class Exchange:
     """`abandoned` turns true when nobody waits any more: the client left, or was told that it is too late."""
 
-    __slots__ = ("_post", "abandoned", "body", "came", "deadline", "head", "number")
+    __slots__ = ("_post", "abandoned", "body", "came", "deadline", "head", "number", "picture")
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class Exchange:
         self.came = time.monotonic()
         self.deadline = self.came + patience
         self.number = next(_numbers)
+        self.picture: Picture | None = None  # if that is what the body is
         self.abandoned = False
         self._post = post
 

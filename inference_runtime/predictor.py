@@ -1,6 +1,5 @@
 """Bytes in, probability out."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from inference_runtime import preprocess
 from inference_runtime.bundle import Bundle
 from inference_runtime.engines import engine_for
 from inference_runtime.errors import ImageError
+from inference_runtime.picture import Picture
 from inference_runtime.preprocess import Pixels, Preprocess
 
 
@@ -32,7 +32,7 @@ class Answer:
 class Prepared:
     """One image as a model of this spec meets it."""
 
-    image: str
+    picture: Picture
     width: int
     height: int
     pixels: Pixels
@@ -62,10 +62,9 @@ class Predictor:
     def logits(self, pixels: Pixels) -> NDArray[np.float32]:
         return self._engine.logits(pixels)
 
-    def prepare(self, data: bytes, image: str) -> Prepared:
-        """`image` is the name of `data`: the sha256 of its bytes."""
-        pixels, (width, height) = preprocess.look(data, self.spec)
-        return Prepared(image, width, height, pixels, self.spec)
+    def prepare(self, picture: Picture) -> Prepared:
+        pixels, (width, height) = preprocess.look(picture.data, self.spec)
+        return Prepared(picture, width, height, pixels, self.spec)
 
     def answer(self, prepared: Prepared) -> Answer:
         logits = self._engine.logits(prepared.pixels[None])
@@ -74,7 +73,7 @@ class Predictor:
         return Answer(
             p=0.5 * (1.0 + math.tanh(0.5 * float(logits[0]))),  # `sigmoid` of one, without arrays
             logit=float(logits[0]),
-            image=prepared.image,
+            image=prepared.picture.name(),
             bundle=self.bundle.id,
             width=prepared.width,
             height=prepared.height,
@@ -82,13 +81,9 @@ class Predictor:
 
     def _answer_or_error(self, data: bytes) -> Answer | ImageError:
         try:
-            return self.answer(self.prepare(data, name_of(data)))
+            return self.answer(self.prepare(Picture(data)))
         except ImageError as error:
             return ImageError(str(error))  # without a traceback, that would hold the caller and its images
-
-
-def name_of(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def logit_of(p: float) -> float:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from inference_runtime.comparison import Comparison
 from inference_runtime.errors import Fixable
+from inference_runtime.picture import Picture
 from inference_runtime.predictor import Predictor
 
 Trial = Literal["shadow", "canary"]
@@ -64,8 +65,8 @@ class Roster:
     previous: Placed | None = None
     challenger: Challenger | None = None
 
-    def turn(self, image: str) -> Turn:
-        """By the image's hash alone: the same image meets the same bundle, in every process."""
+    def turn(self, picture: Picture) -> Turn:
+        """By the picture's name alone: the same picture meets the same bundle, in every process."""
         trial = self.challenger
         serving = self.serving.predictor
         if trial is None:
@@ -73,7 +74,7 @@ class Roster:
         challenger = trial.placed.predictor
         if trial.role == "shadow":
             return Turn(serving, "serve", Unseen(challenger, trial.comparison), trial.comparison)
-        if int(image[:8], 16) < trial.share * 2**32:
+        if int(picture.name()[:8], 16) < trial.share * 2**32:
             return Turn(challenger, "canary", Unseen(serving, trial.comparison), trial.comparison)
         return Turn(serving, "serve", None, trial.comparison)
 

@@ -17,7 +17,8 @@ from inference_runtime.journal import Journal
 from inference_runtime.ledger import Ledger
 from inference_runtime.memory import Memory
 from inference_runtime.metrics import Metrics
-from inference_runtime.predictor import Predictor, name_of
+from inference_runtime.picture import Picture
+from inference_runtime.predictor import Predictor
 from inference_runtime.probe import loaded
 from inference_runtime.roles import Roles
 from inference_runtime.shared_cache import Layers, Shared
@@ -26,6 +27,8 @@ from inference_runtime.wire import Refusal, Response, busy
 from inference_runtime.workers import Full, Workers
 
 CAPACITY = 256
+# The event loop names pictures up to here, in half a millisecond.
+NAMED_BYTES = 1 << 20
 
 log = logging.getLogger("inference_runtime")
 
@@ -54,11 +57,17 @@ class Service:
         self._workers: Workers[Exchange] = Workers(self._work, threads, CAPACITY)
 
     def offer(self, exchange: Exchange) -> None:
-        """Answered from a worker; refused at once when too many wait."""
+        """Answered from a worker; refused at once when too many wait.
+
+        While a core is idle, the picture is named here, beside the worker, who needs the name last.
+        """
+        picture = exchange.picture = bodies.whole(exchange.head, exchange.body)
         try:
             self._workers.offer(exchange)
         except Full:
             raise busy("queue: full") from None
+        if picture and len(picture.data) <= NAMED_BYTES and self._workers.is_one_idle():
+            picture.name()
 
     def watch(self, now: float) -> None:
         """Called by the clock."""
@@ -82,10 +91,11 @@ class Service:
                 exchange.reply(response)
 
     def _answer(self, exchange: Exchange) -> Response | None:
-        asked = bodies.asked(exchange.head, exchange.body)
-        exchange.body = b""  # held once is enough
-        images: Sequence[bytes | ImageError] = asked.images
-        if any(map(video.is_video, asked.images)):
+        whole = exchange.picture
+        asked = bodies.Asked([whole]) if whole else bodies.held(exchange.head, exchange.body)
+        exchange.body, exchange.picture = b"", None  # held once is enough
+        images: Sequence[Picture | ImageError] = asked.images
+        if any(video.is_video(one.data) for one in asked.images):
             asked, images = video.unfolded(asked, self._sampling, exchange.check)
         found = self._found(exchange, images)
         if isinstance(found[0], ImageError) and not asked.many and not asked.clips:
@@ -95,17 +105,16 @@ class Service:
             finish(found)
         return None
 
-    def _found(self, exchange: Exchange, images: Sequence[bytes | ImageError]) -> list[Found]:
+    def _found(self, exchange: Exchange, images: Sequence[Picture | ImageError]) -> list[Found]:
         roster, turn = self.roles.roster, None  # read once: a swap must not divide an answer
         found: list[Found] = []
-        for data in images:
+        for one in images:
             exchange.check()
-            if isinstance(data, ImageError):
-                found.append(self._failed(data))
+            if isinstance(one, ImageError):
+                found.append(self._failed(one))
                 continue
-            name = name_of(data)
-            turn = turn or roster.turn(name)
-            ask = partial(asking.given, turn, data, name, exchange.left(), self.metrics, self._cache)
+            turn = turn or roster.turn(one)
+            ask = partial(asking.given, turn, one, exchange.left(), self.metrics, self._cache)
             found.append(self._asked(ask))
         return found
 
@@ -114,7 +123,7 @@ class Service:
         ms = (time.monotonic() - exchange.came) * 1000
         request = f"{self.ledger.run}-{exchange.number}"
         given = [one for one in found if isinstance(one, Given)]
-        entries = [self.ledger.keep(one.answer, one.data, ms, request, one.role) for one in given]
+        entries = [self.ledger.keep(one.answer, one.picture.data, ms, request, one.role) for one in given]
         staged = self._cascade is not None
         began = time.monotonic()
 
@@ -129,7 +138,7 @@ class Service:
 
     def _answer_again(self, given: Given, request: str) -> None:
         if given.unseen and not self._workers.later(
-            unseen.work(given, request, self.ledger), len(given.data)
+            unseen.work(given, request, self.ledger), len(given.picture.data)
         ):
             given.unseen.comparison.dropped()
 

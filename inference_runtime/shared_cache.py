@@ -10,6 +10,7 @@ from typing import Any
 from inference_runtime.cache import Cache
 from inference_runtime.errors import Fixable
 from inference_runtime.metrics import Metrics
+from inference_runtime.picture import Picture
 from inference_runtime.predictor import Answer
 
 # One answer may lose this much to a Redis that hangs; after that nobody asks it for a while.
@@ -87,17 +88,17 @@ class Layers(Cache):
         super().__init__(capacity)
         self._shared, self._metrics = shared, metrics
 
-    def get(self, bundle: str, image: str) -> Answer | None:
-        if answer := super().get(bundle, image):
+    def get(self, bundle: str, picture: Picture) -> Answer | None:
+        if answer := super().get(bundle, picture):
             return answer
-        outcome, found = self._shared.get(bundle, image)
+        outcome, found = self._shared.get(bundle, picture.name())
         self._metrics.count("shared_cache_total", outcome=outcome)
         if found:
-            super().put(found)
+            super().put(found, picture)
         return found
 
-    def put(self, answer: Answer) -> None:
-        super().put(answer)
+    def put(self, answer: Answer, picture: Picture) -> None:
+        super().put(answer, picture)
         self._shared.put(answer)
 
 

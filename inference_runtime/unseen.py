@@ -13,13 +13,13 @@ log = logging.getLogger("inference_runtime")
 
 def work(given: Given, request: str, ledger: Ledger) -> Callable[[], None]:
     """To be done when no request waits."""
-    unseen, data = given.unseen, given.data
+    unseen = given.unseen
     assert unseen is not None
 
     def answer_too() -> None:
         try:
             _, answer, ms = asking.asked(
-                unseen.predictor, data, given.answer.image, unseen.comparison, given.within, given.prepared
+                unseen.predictor, given.picture, unseen.comparison, given.within, given.prepared
             )
         except ImageError:
             return
@@ -27,6 +27,6 @@ def work(given: Given, request: str, ledger: Ledger) -> Callable[[], None]:
             log.exception("an unseen answer failed")
             return
         unseen.comparison.met(given.answer, answer)
-        ledger.keep(answer, data, ms, request, "shadow")
+        ledger.keep(answer, given.picture.data, ms, request, "shadow")
 
     return answer_too

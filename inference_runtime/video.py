@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from inference_runtime.bodies import IMAGES, Asked, Clip
 from inference_runtime.errors import Fixable, ImageError
 from inference_runtime.film import FRAME, WRONG
-from inference_runtime.predictor import name_of
+from inference_runtime.picture import Picture
 from inference_runtime.wire import Refusal
 
 # ISO media files of these brands are pictures.
@@ -37,21 +37,21 @@ def is_video(data: bytes) -> bool:
 
 def unfolded(
     asked: Asked, sampling: Sampling, check: Callable[[], None]
-) -> tuple[Asked, list[bytes | ImageError]]:
+) -> tuple[Asked, list[Picture | ImageError]]:
     """What there is to look at, frames in place of videos; `check` raises when nobody waits any more."""
-    images: list[bytes | ImageError] = []
+    images: list[Picture | ImageError] = []
     clips: list[Clip] = []
     for one in asked.images:
-        if not is_video(one):
+        if not is_video(one.data):
             images.append(one)
             continue
         try:
-            stills = list(frames(one, sampling, check))
+            stills = list(frames(one.data, sampling, check))
         except ImageError as error:
             images.append(ImageError(str(error)))  # without its traceback, that holds this list
             continue
-        clips.append(Clip(name_of(one), len(images), tuple(at for at, _ in stills)))
-        images += [data for _, data in stills]
+        clips.append(Clip(one.name(), len(images), tuple(at for at, _ in stills)))
+        images += [Picture(data) for _, data in stills]
         if len(images) > IMAGES:
             raise Refusal(HTTPStatus.BAD_REQUEST, f"videos: over {IMAGES} pictures and frames in all")
     return replace(asked, clips=clips), images

@@ -36,7 +36,8 @@ class Workers(Generic[Job]):
         self._closed = False
         self._lock = threading.Lock()
         self._rest = threading.Condition(self._lock)
-        self._beds: list[threading.Condition] = []  # of the workers that sleep, the last to lie down on top
+        # Of the workers that sleep, the last to lie down on top; each is a lock that opens once.
+        self._beds: list[threading.Lock] = []
         self._threads = [self._started(f"worker {n}", self._take) for n in range(threads)]
         self._threads += [self._started(f"later {n}", self._take_later) for n in range(max(1, threads - 1))]
 
@@ -46,8 +47,9 @@ class Workers(Generic[Job]):
             if self._closed or len(self._waiting) >= self._capacity:
                 raise Full
             self._waiting.append(job)
-            if self._beds:
-                self._beds.pop().notify()
+            bed = self._beds.pop() if self._beds else None
+        if bed:
+            bed.release()
 
     def later(self, work: Work, size: int) -> bool:
         """Done when no job waits; False when too much of that has gathered."""
@@ -62,12 +64,16 @@ class Workers(Generic[Job]):
     def waiting(self) -> int:
         return len(self._waiting)
 
+    def is_one_idle(self) -> bool:
+        return bool(self._beds)
+
     def close(self) -> None:
         """Does what waits, then ends the threads."""
         with self._lock:
             self._closed = True
-            for bed in (*self._beds, self._rest):
-                bed.notify_all()
+            self._rest.notify_all()
+            while self._beds:
+                self._beds.pop().release()
         for thread in self._threads:
             thread.join()
 
@@ -85,22 +91,24 @@ class Workers(Generic[Job]):
                     self._rest.notify()
 
     def _take(self) -> Work | None:
-        with self._lock:
-            self._sleep()
-            if not self._waiting:
-                return None
-            # A fair share, so that no thread sits idle beside another's batch.
-            share = max(1, min(TAKE, len(self._waiting) // self._workers))
-            jobs, self._waiting = self._waiting[:share], self._waiting[share:]
-            self._idle -= 1
-            return partial(self._work, jobs)
+        bed = threading.Lock()
+        while True:
+            with self._lock:
+                if self._waiting:
+                    return partial(self._work, self._share())
+                if self._closed:
+                    return None
+                bed.acquire()
+                self._beds.append(bed)
+            with bed:  # until somebody opens it
+                pass
 
-    def _sleep(self) -> None:
-        """Until there is something to do, or nothing will be any more."""
-        bed = threading.Condition(self._lock)
-        while not self._waiting and not self._closed:
-            self._beds.append(bed)
-            bed.wait()
+    def _share(self) -> list[Job]:
+        """Of what waits, a fair one, so that no thread sits idle beside another's batch."""
+        share = max(1, min(TAKE, len(self._waiting) // self._workers))
+        jobs, self._waiting = self._waiting[:share], self._waiting[share:]
+        self._idle -= 1
+        return jobs
 
     def _take_later(self) -> Work | None:
         with self._lock:

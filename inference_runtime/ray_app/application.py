@@ -74,7 +74,7 @@ class Runtime:
             )
         asked = await _asked(request)
         recorded = await self._model(name)
-        answers = [await asyncio.to_thread(_answer_or_error, recorded, data) for data in asked.images]
+        answers = [await asyncio.to_thread(_answer_or_error, recorded, one.data) for one in asked.images]
         if asked.many:
             return {"answers": [await _said(recorded, one) for one in answers]}
         if isinstance(answers[0], ImageError):

@@ -3,6 +3,7 @@ from typing import Any
 
 from inference_runtime.bundle import Bundle
 from inference_runtime.cache import Cache
+from inference_runtime.picture import Picture as Named
 from inference_runtime.predictor import Answer
 
 Make = Callable[..., Bundle]
@@ -11,13 +12,35 @@ Picture = Callable[..., bytes]
 
 def test_the_least_recently_wanted_goes_first() -> None:
     cache = Cache(2)
-    one, two, three = (Answer(0.5, 0.0, image, "b", 1, 1) for image in ("1", "2", "3"))
-    cache.put(one)
-    cache.put(two)
-    assert cache.get("b", "1") == one
-    cache.put(three)
-    assert (cache.get("b", "1"), cache.get("b", "2"), cache.get("b", "3")) == (one, None, three)
-    assert cache.get("other", "1") is None
+    pictures = [Named(data) for data in (b"1", b"2", b"3")]
+    one, two, three = answers = [answer_to(picture) for picture in pictures]
+    cache.put(one, pictures[0])
+    cache.put(two, pictures[1])
+    assert cache.get("b", pictures[0]) == one
+    cache.put(three, pictures[2])
+    assert [cache.get("b", picture) for picture in pictures] == [one, None, three] != answers
+    assert cache.get("other", pictures[0]) is None
+
+
+def test_who_only_looks_alike_is_not_known() -> None:
+    """A glimpse skips most of the bytes."""
+    blank = bytes(100_000)
+    cache, known, like = Cache(2), Named(blank), Named(blank[:70] + b"!" + blank[71:])
+    assert known.glimpse() == like.glimpse() and known.name() != like.name()
+    cache.put(answer_to(known), known)
+    assert cache.get("b", like) is None
+    assert cache.get("b", Named(blank)) == answer_to(known)
+    cache.put(answer_to(like), like)
+    assert cache.get("b", like) == answer_to(like)
+
+
+def test_a_new_picture_is_not_named_to_be_looked_up() -> None:
+    named = Named(b"new")
+    assert Cache(2).get("b", named) is None and not named._name
+
+
+def answer_to(picture: Named) -> Answer:
+    return Answer(0.5, 0.0, picture.name(), "b", 1, 1)
 
 
 def test_a_picture_that_came_before_is_not_computed_again(

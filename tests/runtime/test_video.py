@@ -17,7 +17,8 @@ from inference_runtime import film as reader
 from inference_runtime import images, video
 from inference_runtime.bundle import Bundle
 from inference_runtime.errors import Fixable, ImageError
-from inference_runtime.predictor import Answer, Predictor, name_of
+from inference_runtime.picture import Picture as Named
+from inference_runtime.predictor import Answer, Predictor
 from inference_runtime.video import Sampling
 
 av = pytest.importorskip("av", reason="make setup brings av")
@@ -102,8 +103,8 @@ def test_a_film_is_answered_per_frame_and_as_a_whole(
     assert status == 200, said
     if how in ("images", "form"):
         (*before, said) = said["answers"]
-        assert [one["image"] for one in before] == ([name_of(picture)] if how == "images" else [])
-    assert (said["video"], said["bundle"]) == (name_of(data), bundle.id)
+        assert [one["image"] for one in before] == ([Named(picture).name()] if how == "images" else [])
+    assert (said["video"], said["bundle"]) == (Named(data).name(), bundle.id)
     assert [frame["at"] for frame in said["frames"]] == [0, 1, 2]
     each = [frame["p"] for frame in said["frames"]]
     assert each == sorted(each) and each[0] < 0.2 and each[2] > 0.8
