@@ -63,11 +63,12 @@ class Connection:
         self.socket.setblocking(False)
         self.due = 0.0
         self.picture = 0
+        self.is_asking = False
         self._unsent: list[memoryview] = []
         self._got = b""
 
     def send(self, parts: list[bytes], picture: int, due: float) -> None:
-        self.picture, self.due, self._got = picture, due, b""
+        self.picture, self.due, self.is_asking, self._got = picture, due, True, b""
         self._unsent = [memoryview(part) for part in parts]
         self.push()
 
@@ -223,13 +224,17 @@ class Load:
         except BlockingIOError:
             return []
         except (ConnectionError, ValueError) as error:
-            self._outcome.broken += 1
-            self._outcome.said = self._outcome.said or repr(error)
             self._poll.unregister(handle)
             self._open.pop(handle).socket.close()
+            if not connection.is_asking:
+                self._idle.remove(connection)  # which a server may close
+                return []
+            self._outcome.broken += 1
+            self._outcome.said = self._outcome.said or repr(error)
             return [self._connection()]
         if answer is None:
             return []
+        connection.is_asking = False
         self._judge(connection, *answer)
         return [connection]
 

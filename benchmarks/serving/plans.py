@@ -41,7 +41,7 @@ FULL = Plan(
     cells=(
         *(Cell(mode, clients, longer=3) for mode in MODES for clients in (1, 32)),
         *(Cell(mode, clients) for mode in MODES for clients in (8, 128)),
-        *(Cell(mode, OPEN_CLIENTS, 0.5, longer=6) for mode in MODES),
+        *(Cell(mode, OPEN_CLIENTS, 0.5, longer=10) for mode in MODES),
     ),
     rounds=3,
     starts=2,

@@ -80,6 +80,8 @@ def figures(found: Sequence[Line], alone: Sequence[Alone]) -> dict[str, Any]:
         "ratio_same_preprocessing_c32_raw": _ahead(found, raw, "our preprocessing"),
         "floor_share_c32_raw": _at(found, raw, OURS)[0].floor_share,
         "p99_ratio_open": _p99(found, "json open"),
+        "p99_ratio_c1_raw": _p99(found, "raw 1"),
+        "p99_ratio_open_raw": _p99(found, "raw open"),
         "cpu_ratio_c32": ours.cpu_ms / min(line.cpu_ms for line in _at(found, headline) if line.name != OURS),
         "ratio_model_bound_c32": _ahead(found, headline, "tuned", "vit_tiny"),
         "failed": sum(line.failed for line in found),

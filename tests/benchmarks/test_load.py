@@ -114,3 +114,21 @@ def test_an_open_loop_waits_from_when_a_request_was_due(
     outcome = asked(stub(reply), jpegs, clients=2, rate=100)
     # Twice what it can take: with two connections a closed loop would never see more than about 40 ms.
     assert max(outcome.ms) > 150 and outcome.unanswered == 0
+
+
+def test_a_server_may_close_what_is_idle(
+    stub: Callable[[Reply], Stub], jpegs: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Handler, "timeout", 0.03)
+    outcome = asked(stub(lambda n, data: (200, 0.5)), jpegs, rate=15)
+    assert outcome.ms and outcome.broken == outcome.unanswered == 0
+
+
+def test_an_answer_cut_short_is_broken(stub: Callable[[Reply], Stub], jpegs: list[bytes]) -> None:
+    def reply(n: int, data: bytes) -> tuple[int, float]:
+        if n % 2:
+            raise ConnectionAbortedError
+        return 200, 0.5
+
+    outcome = asked(stub(reply), jpegs, rate=40)
+    assert outcome.ms and outcome.broken > 5 and outcome.unanswered == 0
