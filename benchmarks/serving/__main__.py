@@ -1,6 +1,6 @@
 """This runtime beside other servers: the same model, pictures, machine and run.
 
-python -m benchmarks.serving [--quick]
+python -m benchmarks.serving [--quick | --tails]
 
 Peers are LitServe, BentoML, Ray Serve, mosec and FastAPI, each in three dresses: as its first page teaches,
 tuned, and tuned with this runtime's preprocessing.
@@ -13,21 +13,28 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import results_file
-from benchmarks.serving import environments, plot, race, table
-from benchmarks.serving.plans import FULL, QUICK
+from benchmarks.serving import environments, plot, race, table, tails
+from benchmarks.serving.plans import FULL, QUICK, TAILS
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two peers, three cells, one round")
+    shorter = parser.add_mutually_exclusive_group()
+    shorter.add_argument("--quick", action="store_true", help="two peers, three cells, one round")
+    shorter.add_argument("--tails", action="store_true", help="p99s beside the two nearest peers, told apart")
     given = parser.parse_args()
-    plan = QUICK if given.quick else FULL
+    plan = QUICK if given.quick else TAILS if given.tails else FULL
     for peer in ("runtime", *plan.peers):
         environments.interpreter(peer)
     with tempfile.TemporaryDirectory(prefix="serving-") as folder:
         rows, alone = race.run(plan, Path(folder))
     found = table.lines(rows)
     table.show(found, alone)
+    if given.tails:
+        figures = tails.figures(rows, plan.cells)
+        results_file.write("tails", figures, table.records(found, alone))
+        print(json.dumps(figures))
+        return
     figures = table.rounded(table.figures(found, alone))
     if not given.quick:
         results_file.write("serving", figures, table.records(found, alone))

@@ -31,6 +31,7 @@ class Plan:
     seconds: float
     warm: float
     floor_seconds: float
+    dresses: tuple[str, ...] = RACING
 
 
 MODES = ("json", "raw")
@@ -50,6 +51,21 @@ FULL = Plan(
     seconds=1.4,
     warm=0.3,
     floor_seconds=0.4,
+)
+# The peers that come near, for long enough to tell one p99 from another.
+TAILS = Plan(
+    peers=("fastapi", "mosec"),
+    cells=tuple(
+        cell for mode in MODES for cell in (Cell(mode, 1), Cell(mode, OPEN_CLIENTS, 0.5, longer=1.5))
+    ),
+    rounds=7,
+    starts=1,
+    model_rounds=0,
+    pictures=16,
+    seconds=4.0,
+    warm=0.3,
+    floor_seconds=0.3,
+    dresses=("our preprocessing",),
 )
 QUICK = Plan(
     peers=("fastapi", "mosec"),

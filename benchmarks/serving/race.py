@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.serving.entrants import Entrant, entrant, journalling, runtime
-from benchmarks.serving.plans import EVERY, HEADLINE, RACING, Cell, Plan
+from benchmarks.serving.plans import EVERY, HEADLINE, Cell, Plan
 from benchmarks.serving.track import Row, Track
 
 # A cluster works also when nobody asks: it runs only while it is measured.
@@ -34,7 +34,7 @@ def run(plan: Plan, folder: Path) -> tuple[list[Row], list[Alone]]:
         slowest = min(one.rps for one in alone if one.dress == "tuned")
         for round in range(plan.rounds):
             _say(f"round {round + 1} of {plan.rounds}")
-            rows += _round(nano, _entrants(plan, RACING), plan.cells, round, slowest)
+            rows += _round(nano, _entrants(plan, plan.dresses), plan.cells, round, slowest)
     finally:
         nano.close()
     return rows + _model_bound(plan, folder), alone
@@ -86,7 +86,7 @@ def _model_bound(plan: Plan, folder: Path) -> list[Row]:
     _say("a model that dominates the server")
     track = Track(folder, plan, "vit_tiny")
     try:
-        calm = [one for one in _entrants(plan, RACING) if one.peer not in RESTLESS]
+        calm = [one for one in _entrants(plan, plan.dresses) if one.peer not in RESTLESS]
         return [
             row for round in range(plan.model_rounds) for row in _round(track, calm, [HEADLINE], round, 0.0)
         ]
