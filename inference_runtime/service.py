@@ -27,7 +27,7 @@ from inference_runtime.wire import Refusal, Response, busy
 from inference_runtime.workers import Full, Workers
 
 CAPACITY = 256
-# The event loop names pictures up to here, in half a millisecond.
+# The event loop names pictures up to here: half a millisecond, or two where no instruction hashes.
 NAMED_BYTES = 1 << 20
 
 log = logging.getLogger("inference_runtime")
