@@ -33,6 +33,7 @@ def main() -> None:
     if given.tails:
         figures = tails.figures(rows, plan.cells)
         results_file.write("tails", figures, table.records(found, alone))
+        tails.draw(figures, results_file.FOLDER / "tails.png")
         print(json.dumps(figures))
         return
     figures = table.rounded(table.figures(found, alone))

@@ -1,6 +1,7 @@
 """Whose p99 is lower, and how sure that is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,33 @@ def figures(rows: Sequence[Row], cells: Sequence[Cell]) -> dict[str, Any]:
         for name in dict.fromkeys(row.name for row in here if row.name != OURS):
             said[f"{cell.title}, {name}"] = _compared(ours, _rounds(here, name))
     return said | {"failed": sum(row.failed for row in raced)}
+
+
+def draw(figures: Mapping[str, Any], file: Path) -> None:
+    """A row for each cell and peer: the ratio, and how far it may be off."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = [name for name in figures if name != "failed"][::-1]
+    figure, axes = pyplot.subplots(figsize=(8, 0.6 + 0.35 * len(names)))
+    for place, name in enumerate(names):
+        ratio, low, high = figures[name]
+        axes.plot((low, high), (place, place), color="#1c7ed6", linewidth=3, solid_capstyle="round")
+        axes.plot(ratio, place, "o", color="#d9480f")
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_yticks(range(len(names)), [f"{cell}, by {peer}" for cell, peer in map(_halves, names)])
+    axes.set_title("p99 of this runtime by that of a peer, 95 %", fontsize=10, loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(file, dpi=120)
+    pyplot.close(figure)
+
+
+def _halves(name: str) -> tuple[str, str]:
+    cell, _, peer = name.partition(", ")
+    return cell.removesuffix(" 1") + (", one client" if cell.endswith(" 1") else " loop"), peer
 
 
 def _rounds(rows: Sequence[Row], name: str) -> Rounds:

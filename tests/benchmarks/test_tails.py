@@ -1,0 +1,42 @@
+"""A ratio of p99s is told with how far it may be off, and a round stands or falls as a whole."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.serving import tails
+from benchmarks.serving.entrants import OURS
+from benchmarks.serving.plans import Cell
+from benchmarks.serving.track import Row
+
+CELLS = [Cell("raw", 1), Cell("raw", 256, 0.5)]
+
+
+def row(name: str, cell: str, round: int, ms: list[float], failed: int = 0) -> Row:
+    return Row(name, name, "", "nano", cell, round, 1.0, 1.0, 1.0, 1.0, ms, failed, "")
+
+
+def test_who_is_lower_by_how_much() -> None:
+    draw = np.random.default_rng(0)
+
+    def ms(scale: float, spell: float = 1.0) -> list[float]:
+        return (scale * spell * draw.uniform(1, 2, 400)).tolist()
+
+    rows = [row("Peer", "json 32", 0, [9.0], failed=7)]  # of another cell
+    for round, spell in enumerate(draw.uniform(0.5, 2, 8)):  # the machine's, the same for both
+        rows += [row(OURS, "raw 1", round, ms(1.0, spell)), row("Peer", "raw 1", round, ms(2.0, spell))]
+        rows += [row(OURS, "raw open", round, ms(1.0)), row("Peer", "raw open", round, ms(1.0), failed=1)]
+    said = tails.figures(rows, CELLS)
+    assert set(said) == {"raw 1, Peer", "raw open, Peer", "failed"} and said["failed"] == 8
+    ratio, low, high = said["raw 1, Peer"]
+    assert low <= ratio <= high and abs(ratio - 0.5) < 0.03 and high - low < 0.1, "spells cancel"
+    ratio, low, high = said["raw open, Peer"]
+    assert low <= 1.01 and high >= 0.99 and high - low < 0.1
+
+
+def test_the_picture_has_a_line_for_each(tmp_path: Path) -> None:
+    figures = {"raw 1, Peer": [0.9, 0.8, 1.1], "raw open, Peer": [1.2, 1.1, 1.3], "failed": 0}
+    tails.draw(figures, tmp_path / "tails.png")
+    tails.draw({"raw 1, Peer": [0.9, 0.8, 1.1], "failed": 0}, tmp_path / "one.png")
+    assert Image.open(tmp_path / "tails.png").height > Image.open(tmp_path / "one.png").height
