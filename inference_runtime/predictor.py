@@ -32,7 +32,7 @@ class Answer:
 class Prepared:
     """One image as a model of this spec meets it."""
 
-    picture: Picture
+    image: str
     width: int
     height: int
     pixels: Pixels
@@ -63,8 +63,9 @@ class Predictor:
         return self._engine.logits(pixels)
 
     def prepare(self, picture: Picture) -> Prepared:
+        """Named last, by when another thread may have done it; not in `answer`, whose time is the model's."""
         pixels, (width, height) = preprocess.look(picture.data, self.spec)
-        return Prepared(picture, width, height, pixels, self.spec)
+        return Prepared(picture.name(), width, height, pixels, self.spec)
 
     def answer(self, prepared: Prepared) -> Answer:
         logits = self._engine.logits(prepared.pixels[None])
@@ -73,7 +74,7 @@ class Predictor:
         return Answer(
             p=0.5 * (1.0 + math.tanh(0.5 * float(logits[0]))),  # `sigmoid` of one, without arrays
             logit=float(logits[0]),
-            image=prepared.picture.name(),
+            image=prepared.image,
             bundle=self.bundle.id,
             width=prepared.width,
             height=prepared.height,

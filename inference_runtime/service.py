@@ -59,7 +59,7 @@ class Service:
     def offer(self, exchange: Exchange) -> None:
         """Answered from a worker; refused at once when too many wait.
 
-        While a core is idle, the picture is named here, beside the worker, who needs the name last.
+        While a core is idle, the picture is named here, beside the worker, who decodes first.
         """
         picture = exchange.picture = bodies.whole(exchange.head, exchange.body)
         try:
