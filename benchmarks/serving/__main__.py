@@ -11,10 +11,11 @@ import argparse
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks import results_file
 from benchmarks.serving import environments, plot, race, table, tails
-from benchmarks.serving.plans import FULL, QUICK, TAILS
+from benchmarks.serving.plans import FULL, QUICK, TAILS, Plan
 
 
 def main() -> None:
@@ -27,20 +28,32 @@ def main() -> None:
     for peer in ("runtime", *plan.peers):
         environments.interpreter(peer)
     with tempfile.TemporaryDirectory(prefix="serving-") as folder:
-        rows, alone = race.run(plan, Path(folder))
+        figures = (_tails if given.tails else _race)(plan, Path(folder))
+    print(json.dumps(figures))
+
+
+def _race(plan: Plan, folder: Path) -> dict[str, Any]:
+    rows, alone = race.run(plan, folder)
+    longer = _tails(plan.tails, folder) if plan.tails else {"failed": 0}
     found = table.lines(rows)
     table.show(found, alone)
-    if given.tails:
-        figures = tails.figures(rows, plan.cells)
-        results_file.write("tails", figures, table.records(found, alone))
-        tails.draw(figures, results_file.FOLDER / "tails.png")
-        print(json.dumps(figures))
-        return
-    figures = table.rounded(table.figures(found, alone))
-    if not given.quick:
+    figures = table.rounded(table.figures(found, alone, longer))
+    figures["failed"] += longer["failed"]
+    if plan.tails:
         results_file.write("serving", figures, table.records(found, alone))
         plot.draw(found, alone, results_file.FOLDER / "serving.png")
-    print(json.dumps(figures))
+    return figures
+
+
+def _tails(plan: Plan, folder: Path) -> dict[str, Any]:
+    rows, alone = race.run(plan, folder)
+    found = table.lines(rows)
+    table.show(found, alone)
+    ratios = tails.ratios(rows, plan.cells)
+    figures = {**ratios, "failed": sum(row.failed for row in rows)}
+    results_file.write("tails", figures, table.records(found, alone))
+    tails.draw(ratios, results_file.FOLDER / "tails.png")
+    return figures
 
 
 if __name__ == "__main__":

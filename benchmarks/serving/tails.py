@@ -15,35 +15,29 @@ DRAWS = 2000
 SEED = 72
 
 Rounds = list[NDArray[np.float64]]
+# By cell and by the title of a peer: a ratio, and the ends of its 95 % interval.
+Ratios = Mapping[str, Mapping[str, Sequence[float]]]
 
 
-def figures(rows: Sequence[Row], cells: Sequence[Cell]) -> dict[str, Any]:
-    """For each cell and peer this runtime's p99 by the peer's: the ratio, and its 95 % interval."""
-    said: dict[str, Any] = {}
-    raced = [row for row in rows if row.cell in [cell.title for cell in cells]]
-    for cell in cells:
-        here = [row for row in raced if row.cell == cell.title]
-        ours = _rounds(here, OURS)
-        for name in dict.fromkeys(row.name for row in here if row.name != OURS):
-            said[f"{cell.title}, {name}"] = _compared(ours, _rounds(here, name))
-    return said | {"failed": sum(row.failed for row in raced)}
+def ratios(rows: Sequence[Row], cells: Sequence[Cell]) -> Ratios:
+    """This runtime's p99 by that of each peer."""
+    return {cell.title: _ratios([row for row in rows if row.cell == cell.title]) for cell in cells}
 
 
-def draw(figures: Mapping[str, Any], file: Path) -> None:
+def draw(ratios: Ratios, file: Path) -> None:
     """A row for each cell and peer: the ratio, and how far it may be off."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    names = [name for name in figures if name != "failed"][::-1]
-    figure, axes = pyplot.subplots(figsize=(8, 0.6 + 0.35 * len(names)))
-    for place, name in enumerate(names):
-        ratio, low, high = figures[name]
+    told = {(cell, title): ratio for cell, peers in ratios.items() for title, ratio in peers.items()}
+    figure, axes = pyplot.subplots(figsize=(8, 0.6 + 0.35 * len(told)))
+    for place, (ratio, low, high) in enumerate(reversed(told.values())):
         axes.plot((low, high), (place, place), color="#1c7ed6", linewidth=3, solid_capstyle="round")
         axes.plot(ratio, place, "o", color="#d9480f")
     axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_yticks(range(len(names)), [f"{cell}, by {peer}" for cell, peer in map(_halves, names)])
+    axes.set_yticks(range(len(told)), [_label(cell, title) for cell, title in reversed(told)])
     axes.set_title("p99 of this runtime by that of a peer, 95 %", fontsize=10, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
@@ -51,13 +45,19 @@ def draw(figures: Mapping[str, Any], file: Path) -> None:
     pyplot.close(figure)
 
 
-def _halves(name: str) -> tuple[str, str]:
-    cell, _, peer = name.partition(", ")
-    return cell.removesuffix(" 1") + (", one client" if cell.endswith(" 1") else " loop"), peer
+def _label(cell: str, title: str) -> str:
+    where = cell.removesuffix(" 1") + (", one client" if cell.endswith(" 1") else " loop")
+    return f"{where}, by {title.partition(',')[0]}"
 
 
-def _rounds(rows: Sequence[Row], name: str) -> Rounds:
-    return [np.array(row.ms) for row in rows if row.name == name]
+def _ratios(rows: Sequence[Row]) -> dict[str, list[float]]:
+    ours = _rounds(rows, OURS)
+    peers = dict.fromkeys(row.title for row in rows if row.name != OURS)
+    return {title: _compared(ours, _rounds(rows, title)) for title in peers}
+
+
+def _rounds(rows: Sequence[Row], title: str) -> Rounds:
+    return [np.array(row.ms) for row in rows if row.title == title]
 
 
 def _compared(ours: Rounds, theirs: Rounds) -> list[float]:
