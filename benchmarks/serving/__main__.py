@@ -34,7 +34,7 @@ def main() -> None:
 
 def _race(plan: Plan, folder: Path) -> dict[str, Any]:
     rows, alone = race.run(plan, folder)
-    longer = _tails(plan.tails, folder) if plan.tails else {"failed": 0}
+    longer: dict[str, Any] = _tails(plan.tails, folder) if plan.tails else {"failed": 0}
     found = table.lines(rows)
     table.show(found, alone)
     figures = table.rounded(table.figures(found, alone, longer))
