@@ -44,7 +44,7 @@ TAILS = Plan(
     cells=tuple(
         cell for mode in MODES for cell in (Cell(mode, 1), Cell(mode, OPEN_CLIENTS, 0.5, longer=1.5))
     ),
-    rounds=9,
+    rounds=12,
     starts=1,
     model_rounds=0,
     pictures=16,
