@@ -22,7 +22,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
     shorter = parser.add_mutually_exclusive_group()
     shorter.add_argument("--quick", action="store_true", help="two peers, three cells, one round")
-    shorter.add_argument("--tails", action="store_true", help="p99s beside the two nearest peers, told apart")
+    shorter.add_argument(
+        "--tails",
+        action="store_true",
+        help="its last part alone: p99s beside the two nearest peers, told apart",
+    )
     given = parser.parse_args()
     plan = QUICK if given.quick else TAILS if given.tails else FULL
     for peer in ("runtime", *plan.peers):
@@ -34,9 +38,9 @@ def main() -> None:
 
 def _race(plan: Plan, folder: Path) -> dict[str, Any]:
     rows, alone = race.run(plan, folder)
-    longer: dict[str, Any] = _tails(plan.tails, folder) if plan.tails else {"failed": 0}
     found = table.lines(rows)
     table.show(found, alone)
+    longer: dict[str, Any] = _tails(plan.tails, folder) if plan.tails else {"failed": 0}
     figures = table.rounded(table.figures(found, alone, longer))
     figures["failed"] += longer["failed"]
     if plan.tails:
