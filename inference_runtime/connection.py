@@ -1,6 +1,8 @@
 """One client: bytes in until a request is whole, one answer out, and then the next."""
 
 import asyncio
+import os
+import threading
 import time
 from enum import Enum, auto
 from http import HTTPStatus
@@ -17,6 +19,7 @@ BODY_SECONDS = 30.0
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 64 << 20
 BLANK = b"\r\n\r\n"  # what ends a head
+GONE = -1  # its number may soon be another client's
 
 
 class State(Enum):
@@ -27,6 +30,11 @@ class State(Enum):
 
 
 class Connection(asyncio.BufferedProtocol):
+    """The event loop reads; whoever has the answer writes it.
+
+    The lock keeps the end of an exchange from meeting what the loop does about the same one.
+    """
+
     def __init__(self, opened: Door, traffic: Traffic) -> None:
         self._door = opened
         self._traffic = traffic
@@ -38,6 +46,7 @@ class Connection(asyncio.BufferedProtocol):
         self._lingered = 0
         self._room = memoryview(b"")
         self._body = BytesIO()
+        self._lock = threading.Lock()
 
     @property
     def is_idle(self) -> bool:
@@ -46,13 +55,16 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._socket = transport.get_extra_info("socket").fileno()
         self._traffic.connections.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._traffic.connections.discard(self)
-        if self._exchange:
-            self._exchange.abandoned = True
-        self._end_exchange()
+        with self._lock:
+            if self._exchange:
+                self._exchange.abandoned = True
+            self._end_exchange()
+            self._socket = GONE
 
     def get_buffer(self, hint: int) -> memoryview:
         return self._room if self._state is State.BODY else self._traffic.scratch
@@ -71,32 +83,37 @@ class Connection(asyncio.BufferedProtocol):
                 self._read(self._traffic.scratch[:count])
 
     def answer(self, exchange: Exchange, response: Response) -> None:
-        """Nothing happens when the exchange was answered before, or its client is gone."""
-        if exchange is not self._exchange:
-            return
-        self._count(exchange.head, response)
-        if exchange.head.path == door.PREDICT:
-            self._traffic.metrics.time("total", time.monotonic() - exchange.came)
+        """From any thread; nothing happens when it was answered before, or its client is gone.
+
+        Written at once: to wake the event loop takes longer, and its thread would compete for a core.
+        """
         keep = exchange.head.keep and not self._traffic.draining
-        self._write(response, keep, only_head=exchange.head.method == "HEAD")
-        self._end_exchange()
-        self._await_head()
-        if not keep:
-            self._transport.close()
-        elif self._text:
-            asyncio.get_running_loop().call_soon(self._read_on)
+        data = wire.encoded(response, keep, only_head=exchange.head.method == "HEAD")
+        with self._lock:
+            if exchange is not self._exchange:
+                return
+            self._count(exchange.head, response)
+            if exchange.head.path == door.PREDICT:
+                self._traffic.metrics.time("total", time.monotonic() - exchange.came)
+            rest = self._unsent(data)
+            self._end_exchange()
+            if keep and not rest and not self._text:
+                self._await_head()
+                return
+        self._traffic.later(self._go_on, rest, keep)
 
     def watch(self, now: float) -> None:
         """Called by the clock."""
-        waited = now - self._since
-        if self._exchange and now > self._exchange.deadline:
-            self._exchange.abandoned = True
-            self.answer(self._exchange, late().response)
-        elif self._state is State.BODY and waited > BODY_SECONDS:
+        with self._lock:
+            state, waited, exchange = self._state, now - self._since, self._exchange
+        if exchange and now > exchange.deadline:
+            exchange.abandoned = True
+            self.answer(exchange, late().response)
+        elif state is State.BODY and waited > BODY_SECONDS:
             reason = f"body: not whole within {BODY_SECONDS:.0f} s"
             self._refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, reason), self._head)
-        elif (self._state is State.HEAD and waited > IDLE_SECONDS) or (
-            self._state is State.LINGER and waited > LINGER_SECONDS
+        elif (state is State.HEAD and waited > IDLE_SECONDS) or (
+            state is State.LINGER and waited > LINGER_SECONDS
         ):
             self.close()
 
@@ -111,7 +128,8 @@ class Connection(asyncio.BufferedProtocol):
             if end >= 0:
                 self._admit_parsed(text[:end], got[end + len(BLANK) :])
                 return
-        self._text += got
+        with self._lock:  # an exchange that ends looks here for what came meanwhile
+            self._text += got
         self._read_on()
 
     def _read_on(self) -> None:
@@ -137,7 +155,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _admit(self, head: Head, rest: bytes | memoryview) -> None:
         self._held, self._head, self._patience = head.length, head, self._door.patience
-        self._traffic.held += head.length
+        self._traffic.hold(head.length)
         try:
             self._route = self._door.admitted(head)
             self._patience = patience_of(head) or self._door.patience
@@ -166,24 +184,42 @@ class Connection(asyncio.BufferedProtocol):
 
     def _await_head(self) -> None:
         self._state, self._since = State.HEAD, time.monotonic()
-        self._transport.resume_reading()
 
     def _begin(self, refusal: Refusal | None = None) -> None:
         self._state, self._since = State.ANSWER, time.monotonic()
         self._room = memoryview(b"")
         # The very bytes that were received into, which need no copy to be a picture's.
-        exchange = Exchange(self._head, self._body.getvalue(), self._patience, self._post)
+        exchange = Exchange(self._head, self._body.getvalue(), self._patience, self.answer)
         self._exchange, self._body = exchange, BytesIO()
         response = refusal.response if refusal else answered(lambda: self._route(exchange))
         if response:
             self.answer(exchange, response)
 
-    def _post(self, exchange: Exchange, response: Response) -> None:
-        self._traffic.post(self, exchange, response)
+    def _unsent(self, data: bytes) -> bytes:
+        """What is left of it: all, if something is on its way already."""
+        if self._transport.get_write_buffer_size():
+            return data
+        try:
+            return data[os.write(self._socket, data) :]
+        except OSError:
+            return data  # the transport will meet the same, and knows what to do
+
+    def _go_on(self, rest: bytes, keep: bool) -> None:
+        """What only the event loop can do after an answer."""
+        if self._transport.is_closing():
+            return
+        if rest:
+            self._transport.write(rest)
+        if not keep:
+            self._transport.close()
+            return
+        self._await_head()
+        self._transport.resume_reading()
+        self._read_on()
 
     def _end_exchange(self) -> None:
         self._exchange = None
-        self._traffic.held -= self._held
+        self._traffic.let_go(self._held)
         self._held = 0
 
     def _write(self, response: Response, keep: bool, only_head: bool = False) -> None:

@@ -1,14 +1,12 @@
-"""What all connections share: limits, the clock that watches them, and the way back from the workers."""
+"""What all connections share: limits, the clock that watches them, and the way back to the event loop."""
 
 import asyncio
+import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from inference_runtime.exchange import Exchange
 from inference_runtime.metrics import Metrics
-from inference_runtime.wire import Response
 
 if TYPE_CHECKING:
     from inference_runtime.connection import Connection
@@ -34,33 +32,30 @@ class Traffic:
         # what has arrived of its body: to copy that is cheaper than to be woken again for it.
         self.scratch = memoryview(bytearray(SCRATCH_BYTES))
         self._loop = loop
-        self._outbox: deque[tuple[Connection, Exchange, Response]] = deque()
-        self._is_told = False
+        self._lock = threading.Lock()
         self._watch = watch
         self._ticking = loop.call_later(TICK_SECONDS, self._tick)
 
-    def post(self, connection: "Connection", exchange: Exchange, response: Response) -> None:
-        """From any thread. However many answers wait, the loop is woken once."""
-        self._outbox.append((connection, exchange, response))
-        if not self._is_told:
-            self._is_told = True
-            self._loop.call_soon_threadsafe(self._deliver)
+    def hold(self, size: int) -> None:
+        with self._lock:
+            self.held += size
+
+    def let_go(self, size: int) -> None:
+        """From any thread."""
+        with self._lock:
+            self.held -= size
+
+    def later(self, do: Callable[..., None], *given: Any) -> None:
+        """From any thread; the event loop does it."""
+        self._loop.call_soon_threadsafe(do, *given)
 
     def busy(self) -> int:
         return sum(not one.is_idle for one in self.connections)
 
     def stop(self) -> None:
         self._ticking.cancel()
-        self._deliver()
         for connection in list(self.connections):
             connection.close()
-
-    def _deliver(self) -> None:
-        # Told first: what is posted from here on wakes the loop again, or is seen below.
-        self._is_told = False
-        while self._outbox:
-            connection, exchange, response = self._outbox.popleft()
-            connection.answer(exchange, response)
 
     def _tick(self) -> None:
         now = time.monotonic()
