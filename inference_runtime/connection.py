@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 import time
+from contextlib import suppress
 from enum import Enum, auto
 from http import HTTPStatus
 from io import BytesIO
@@ -26,6 +27,7 @@ class State(Enum):
     HEAD = auto()
     BODY = auto()
     ANSWER = auto()
+    ANSWERED = auto()  # and the event loop has something left to do about it
     LINGER = auto()
 
 
@@ -46,6 +48,8 @@ class Connection(asyncio.BufferedProtocol):
         self._lingered = 0
         self._room = memoryview(b"")
         self._body = BytesIO()
+        self._keep = True
+        self._unsent = b""
         self._lock = threading.Lock()
 
     @property
@@ -95,17 +99,21 @@ class Connection(asyncio.BufferedProtocol):
             self._count(exchange.head, response)
             if exchange.head.path == door.PREDICT:
                 self._traffic.metrics.time("total", time.monotonic() - exchange.came)
-            rest = self._unsent(data)
             self._end_exchange()
-            if keep and not rest and not self._text:
+            # Before it is written: what the client asks next may be read sooner than this thread runs again.
+            self._keep = keep
+            if keep and not self._text:
                 self._await_head()
-                return
-        self._traffic.later(self._go_on, rest, keep)
+            else:
+                self._state = State.ANSWERED
+            self._send(data)
+            if self._unsent or self._state is State.ANSWERED:
+                self._traffic.later(self._go_on)
 
     def watch(self, now: float) -> None:
         """Called by the clock."""
-        with self._lock:
-            state, waited, exchange = self._state, now - self._since, self._exchange
+        state, waited = self._state, now - self._since  # in this order; set in the other one
+        exchange = self._exchange
         if exchange and now > exchange.deadline:
             exchange.abandoned = True
             self.answer(exchange, late().response)
@@ -128,13 +136,13 @@ class Connection(asyncio.BufferedProtocol):
             if end >= 0:
                 self._admit_parsed(text[:end], got[end + len(BLANK) :])
                 return
-        with self._lock:  # an exchange that ends looks here for what came meanwhile
+        with self._lock:  # whoever ends an exchange looks here for what came meanwhile
             self._text += got
         self._read_on()
 
     def _read_on(self) -> None:
         """Begins a request if its head is whole."""
-        if self._state is State.ANSWER and len(self._text) > HEAD_BYTES:
+        if self._state in (State.ANSWER, State.ANSWERED) and len(self._text) > HEAD_BYTES:
             self._transport.pause_reading()  # whoever sends ahead of the answers waits
         if self._state is not State.HEAD:
             return
@@ -180,10 +188,11 @@ class Connection(asyncio.BufferedProtocol):
     def _await_body(self) -> None:
         self._state, self._since = State.BODY, time.monotonic()
         if self._head.headers.get("expect", "").lower() == "100-continue":
-            self._transport.write(wire.CONTINUE)
+            self._write(wire.CONTINUE)
 
     def _await_head(self) -> None:
-        self._state, self._since = State.HEAD, time.monotonic()
+        self._since = time.monotonic()
+        self._state = State.HEAD
 
     def _begin(self, refusal: Refusal | None = None) -> None:
         self._state, self._since = State.ANSWER, time.monotonic()
@@ -195,35 +204,36 @@ class Connection(asyncio.BufferedProtocol):
         if response:
             self.answer(exchange, response)
 
-    def _unsent(self, data: bytes) -> bytes:
-        """What is left of it: all, if something is on its way already."""
-        if self._transport.get_write_buffer_size():
-            return data
-        try:
-            return data[os.write(self._socket, data) :]
-        except OSError:
-            return data  # the transport will meet the same, and knows what to do
+    def _send(self, data: bytes) -> None:
+        """With the lock; what can not be sent now, or has to wait its turn, is left to the loop."""
+        sent = 0
+        if not self._unsent and not self._transport.get_write_buffer_size():
+            with suppress(OSError):  # the transport will meet the same, and knows what to do
+                sent = os.write(self._socket, data)
+        self._unsent += data[sent:]
 
-    def _go_on(self, rest: bytes, keep: bool) -> None:
+    def _go_on(self) -> None:
         """What only the event loop can do after an answer."""
         if self._transport.is_closing():
             return
-        if rest:
-            self._transport.write(rest)
-        if not keep:
+        self._write()
+        if not self._keep:
             self._transport.close()
-            return
-        self._await_head()
-        self._transport.resume_reading()
-        self._read_on()
+        elif self._state is State.ANSWERED:
+            self._await_head()
+            self._transport.resume_reading()
+            self._read_on()
+
+    def _write(self, data: bytes = b"") -> None:
+        """By the event loop, after what is still to be sent."""
+        with self._lock:
+            self._transport.write(self._unsent + data)
+            self._unsent = b""
 
     def _end_exchange(self) -> None:
         self._exchange = None
         self._traffic.let_go(self._held)
         self._held = 0
-
-    def _write(self, response: Response, keep: bool, only_head: bool = False) -> None:
-        self._transport.write(wire.encoded(response, keep, only_head))
 
     def _count(self, head: Head | None, response: Response) -> None:
         route = self._door.route_of(head)
@@ -235,7 +245,7 @@ class Connection(asyncio.BufferedProtocol):
         Closing with unread bytes resets it, and the other side may lose the answer that says why.
         """
         self._count(head, refusal.response)
-        self._write(refusal.response, keep=False)
+        self._write(wire.encoded(refusal.response, keep=False))
         self._end_exchange()
         self._state, self._since, self._lingered = State.LINGER, time.monotonic(), 0
         self._text, self._body, self._room = b"", BytesIO(), memoryview(b"")
