@@ -41,8 +41,9 @@ OPEN_CLIENTS = 256
 # Without the slow ones, half of the slowest is a pace that keeps a machine busy.
 TAILS = Plan(
     peers=("fastapi", "mosec"),
-    cells=tuple(
-        cell for mode in MODES for cell in (Cell(mode, 1), Cell(mode, OPEN_CLIENTS, 0.5, longer=1.5))
+    cells=(
+        *(cell for mode in MODES for cell in (Cell(mode, 1), Cell(mode, OPEN_CLIENTS, 0.5, longer=1.5))),
+        Cell("raw", 32),
     ),
     rounds=12,
     starts=1,

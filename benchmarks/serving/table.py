@@ -67,7 +67,7 @@ def _line(rows: Sequence[Row]) -> Line:
 def figures(found: Sequence[Line], alone: Sequence[Alone], tails: Ratios | None = None) -> dict[str, Any]:
     """Throughput ratios above 1 and latency, memory and CPU ratios below 1 speak for this runtime.
 
-    `tails` are the p99s of a longer race, by those of some peers.
+    `tails` are the ratios of a longer race, by some of the peers.
     """
     longer = tails or {}
     held = {one.title: one for one in alone}
@@ -78,16 +78,17 @@ def figures(found: Sequence[Line], alone: Sequence[Alone], tails: Ratios | None 
         "ratio_best_peer_c32": _ahead(found, headline, "tuned"),
         "ratio_same_preprocessing_c32": _ahead(found, headline, "our preprocessing"),
         "floor_share_c32": ours.floor_share,
-        "p99_ratio_c1": _p99(found, "json 1", longer),
+        "p99_ratio_c1": _worst(found, "json 1", "p99", longer),
         "memory_ratio": held[OURS].mib / held[rival.title].mib,
         "start_s": held[OURS].start_s,
         "ratio_best_peer_c32_raw": _ahead(found, raw, "tuned"),
-        "ratio_same_preprocessing_c32_raw": _ahead(found, raw, "our preprocessing"),
+        "ratio_same_preprocessing_c32_raw": min(_each(found, raw, "rps", longer, "our preprocessing")),
         "floor_share_c32_raw": _at(found, raw, OURS)[0].floor_share,
-        "p99_ratio_open": _p99(found, "json open", longer),
-        "p99_ratio_c1_raw": _p99(found, "raw 1", longer),
-        "p99_ratio_open_raw": _p99(found, "raw open", longer),
-        "cpu_ratio_c32": ours.cpu_ms / min(line.cpu_ms for line in _at(found, headline) if line.name != OURS),
+        "p99_ratio_open": _worst(found, "json open", "p99", longer),
+        "p99_ratio_c1_raw": _worst(found, "raw 1", "p99", longer),
+        "p99_ratio_open_raw": _worst(found, "raw open", "p99", longer),
+        "cpu_ratio_c32": _worst(found, headline, "cpu", longer),
+        "cpu_ratio_c32_raw": _worst(found, raw, "cpu", longer),
         "ratio_model_bound_c32": _ahead(found, headline, "tuned", "vit_tiny"),
         "failed": sum(line.failed for line in found),
     }
@@ -108,12 +109,24 @@ def _ahead(found: Sequence[Line], cell: str, dress: str, model: str = "nano") ->
     return ours[0].rps / best if ours and best else None
 
 
-def _p99(found: Sequence[Line], cell: str, longer: Ratios) -> float | None:
-    """This runtime's p99 by that of the peer that comes nearest, or is ahead by most, in any dress."""
-    ours = [line.p99_ms for line in _at(found, cell, OURS)]
-    here = {line.title: ours[0] / line.p99_ms for line in _at(found, cell) if line.name != OURS}
-    told = {title: ratio[0] for title, ratio in longer.get(cell, {}).items()}
-    return max((here | told).values(), default=None)
+def _worst(found: Sequence[Line], cell: str, measure: str, longer: Ratios) -> float | None:
+    """By the peer that comes nearest, or is ahead by most, in any dress."""
+    return max(_each(found, cell, measure, longer), default=None)
+
+
+def _each(
+    found: Sequence[Line], cell: str, measure: str, longer: Ratios, dress: str | None = None
+) -> list[float]:
+    """This runtime's figure by that of each peer: in the longer race, if it was there."""
+    ours = [_measured(line, measure) for line in _at(found, cell, OURS)]
+    peers = [line for line in _at(found, cell, dress=dress) if line.name != OURS]
+    here = {line.title: ours[0] / _measured(line, measure) for line in peers}
+    told = {title: ratios[measure][0] for title, ratios in longer.get(cell, {}).items()}
+    return list((here | told).values())
+
+
+def _measured(line: Line, measure: str) -> float:
+    return {"p99": line.p99_ms, "rps": line.rps, "cpu": line.cpu_ms}[measure]
 
 
 def rounded(said: dict[str, Any]) -> dict[str, Any]:
