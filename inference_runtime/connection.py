@@ -1,6 +1,7 @@
 """One client: bytes in until a request is whole, one answer out, and then the next."""
 
 import asyncio
+import math
 import os
 import threading
 import time
@@ -27,8 +28,15 @@ class State(Enum):
     HEAD = auto()
     BODY = auto()
     ANSWER = auto()
-    ANSWERED = auto()  # and the event loop has something left to do about it
+    ANSWERED = auto()  # but the next one may not begin yet
     LINGER = auto()
+
+
+CLOSED_AFTER = {
+    State.HEAD: IDLE_SECONDS,
+    State.ANSWERED: IDLE_SECONDS,
+    State.LINGER: LINGER_SECONDS,
+}
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -50,6 +58,7 @@ class Connection(asyncio.BufferedProtocol):
         self._body = BytesIO()
         self._keep = True
         self._unsent = b""
+        self._is_full = False  # of answers that the client does not take
         self._lock = threading.Lock()
 
     @property
@@ -59,6 +68,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        transport.set_write_buffer_limits(0)
         self._socket = transport.get_extra_info("socket").fileno()
         self._traffic.connections.add(self)
 
@@ -69,6 +79,13 @@ class Connection(asyncio.BufferedProtocol):
                 self._exchange.abandoned = True
             self._end_exchange()
             self._socket = GONE
+
+    def pause_writing(self) -> None:
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+        self._go_on()
 
     def get_buffer(self, hint: int) -> memoryview:
         return self._room if self._state is State.BODY else self._traffic.scratch
@@ -102,10 +119,8 @@ class Connection(asyncio.BufferedProtocol):
             self._end_exchange()
             # Before it is written: what the client asks next may be read sooner than this thread runs again.
             self._keep = keep
-            if keep and not self._text:
-                self._await_head()
-            else:
-                self._state = State.ANSWERED
+            self._since = time.monotonic()
+            self._state = State.ANSWERED if self._text or self._is_full or not keep else State.HEAD
             self._send(data)
             if self._unsent or self._state is State.ANSWERED:
                 self._traffic.later(self._go_on)
@@ -120,9 +135,7 @@ class Connection(asyncio.BufferedProtocol):
         elif state is State.BODY and waited > BODY_SECONDS:
             reason = f"body: not whole within {BODY_SECONDS:.0f} s"
             self._refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, reason), self._head)
-        elif (state is State.HEAD and waited > IDLE_SECONDS) or (
-            state is State.LINGER and waited > LINGER_SECONDS
-        ):
+        elif waited > CLOSED_AFTER.get(state, math.inf):
             self.close()
 
     def close(self) -> None:
@@ -190,10 +203,6 @@ class Connection(asyncio.BufferedProtocol):
         if self._head.headers.get("expect", "").lower() == "100-continue":
             self._write(wire.CONTINUE)
 
-    def _await_head(self) -> None:
-        self._since = time.monotonic()
-        self._state = State.HEAD
-
     def _begin(self, refusal: Refusal | None = None) -> None:
         self._state, self._since = State.ANSWER, time.monotonic()
         self._room = memoryview(b"")
@@ -207,7 +216,7 @@ class Connection(asyncio.BufferedProtocol):
     def _send(self, data: bytes) -> None:
         """With the lock; what can not be sent now, or has to wait its turn, is left to the loop."""
         sent = 0
-        if not self._unsent and not self._transport.get_write_buffer_size():
+        if not self._unsent and not self._is_full:
             with suppress(OSError):  # the transport will meet the same, and knows what to do
                 sent = os.write(self._socket, data)
         self._unsent += data[sent:]
@@ -219,8 +228,8 @@ class Connection(asyncio.BufferedProtocol):
         self._write()
         if not self._keep:
             self._transport.close()
-        elif self._state is State.ANSWERED:
-            self._await_head()
+        elif self._state is State.ANSWERED and not self._is_full:
+            self._state, self._since = State.HEAD, time.monotonic()
             self._transport.resume_reading()
             self._read_on()
 

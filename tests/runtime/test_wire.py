@@ -1,12 +1,22 @@
+import hashlib
 import http.client
+import json
+import re
 import socket
+import threading
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
+from urllib.request import urlopen
 
 from inference_runtime.bundle import Bundle
 
 Make = Callable[..., Bundle]
 Picture = Callable[..., bytes]
+
+# That many answers, each with that many long ones before it, are several times what a system holds for a
+# client who does not read.
+MANY, PAGES = 300, 10
 
 
 def talk(port: int, sent: bytes) -> bytes:
@@ -81,3 +91,59 @@ def test_clients_that_leave_harm_nobody(
             connection.sendall(sent)
     assert server.predict(data)[0] == 200
     assert "Traceback" not in server.stop()[1]
+
+
+def test_answers_come_whole_and_in_order_to_who_asks_ahead_and_reads_late(
+    make_bundle: Make, make_picture: Picture, start: Callable[..., Any]
+) -> None:
+    """The answers do not fit what the system holds for a client, so that some wait, one only in part."""
+    server, data = start(make_bundle()), make_picture()
+    asked = [hashlib.sha256(numbered(data, number)).hexdigest() for number in range(MANY)]
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(30)
+        connection.connect(("127.0.0.1", server.port))
+        sender = threading.Thread(target=send_all, args=(connection, data))
+        sender.start()
+        while (before := answered(server)) < 1 or before < answered(server, after=0.5):
+            pass
+        assert before < MANY, "the server waits for a client who does not read"
+        answers = connection.makefile("rb")
+        for name in asked:
+            pages = {answer_of(answers) for _ in range(PAGES)}
+            assert len(pages) == 1 and b"openapi" in pages.pop()
+            assert json.loads(answer_of(answers))["image"] == name
+        sender.join()
+    assert server.predict(data)[0] == 200
+    assert "Traceback" not in server.stop()[1]
+
+
+def numbered(data: bytes, number: int) -> bytes:
+    return data + number.to_bytes(4, "big")
+
+
+def answered(server: Any, after: float = 0.0) -> int:
+    """How many pictures, after so many seconds."""
+    time.sleep(after)
+    with urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=10) as said:
+        told = said.read().decode()
+    found = re.search(r'runtime_images_total{role="serve"} (\d+)', told)
+    return int(found[1]) if found else 0
+
+
+def send_all(connection: socket.socket, data: bytes) -> None:
+    """Long answers, which the event loop gives, and a short one, which a worker gives, in turn."""
+    for number in range(MANY):
+        body = numbered(data, number)
+        post = b"POST /v1/predict HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
+        connection.sendall(b"GET /openapi.json HTTP/1.1\r\n\r\n" * PAGES + post + body)
+
+
+def answer_of(answers: BinaryIO) -> bytes:
+    """The body of the next one."""
+    assert answers.readline().startswith(b"HTTP/1.1 200 ")
+    length = 0
+    while (line := answers.readline()) != b"\r\n":
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.partition(b":")[2])
+    return answers.read(length)
