@@ -22,31 +22,36 @@ ROOMS = ("IMAGES", "FEATURES", "PAINTINGS", "PULLED")  # each house has its own
 class Forks:
     """The test's end: runs pieces one after the other, and kills them when it is told to."""
 
-    def __init__(self, *imported: str) -> None:
+    def __init__(self, *imported: str, **given: str) -> None:
+        """`given` is set in the environment."""
         environment = {name: value for name, value in os.environ.items() if name not in ROOMS}
         self.process = subprocess.Popen(
             [sys.executable, __file__, *imported],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**environment, "UNTIL": "2100-01-01T00:00:00Z"},
+            env={**environment, "UNTIL": "2100-01-01T00:00:00Z", **given},
             text=True,
         )
-        assert self._heard() == {"ready": True}
+        assert self.heard() == {"ready": True}
 
     def run(self, folder: Path, do: str, kill_after: float | None = None) -> float:
         """How long it took, which for a killed one is until the kill."""
-        assert self.process.stdin
-        asked = {"folder": str(folder), "do": do, "kill_after": kill_after}
-        print(json.dumps(asked), file=self.process.stdin, flush=True)
-        heard = self._heard()
+        self.ask(folder, do, kill_after)
+        heard = self.heard()
         code = heard["code"]
         assert code == 0 or (kill_after is not None and code == -9), f"{do} ended with {code}"
         return float(heard["seconds"])
 
     def stop(self) -> None:
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=20)
 
-    def _heard(self) -> dict[str, Any]:
+    def ask(self, folder: Path, do: str, kill_after: float | None = None) -> None:
+        """What becomes of it is `heard`, and anything may happen meanwhile."""
+        assert self.process.stdin
+        asked = {"folder": str(folder), "do": do, "kill_after": kill_after}
+        print(json.dumps(asked), file=self.process.stdin, flush=True)
+
+    def heard(self) -> dict[str, Any]:
         assert self.process.stdout
         return dict(json.loads(self.process.stdout.readline()))
 

@@ -18,6 +18,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.services import mongo
+
+sys.path.insert(0, str(Path(__file__).parent))
+from forks import Forks
+
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("KILLS", "4"))
 MONGOD_TOO = 4  # every so many kills it is the database that dies
@@ -78,38 +83,6 @@ def visible(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class Upserts:
-    def __init__(self, database: Database, home: Path) -> None:
-        uri = f"mongodb://127.0.0.1:{database.port}"
-        self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("upserts.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "FIFTYONE_DATABASE_URI": uri, "RETRAIN_HOME": str(home), "IMAGES": "images"},
-            text=True,
-        )
-        assert self._heard() == {"ready": True}
-
-    def ask(self, dataset: str, kill_after: float | None = None) -> None:
-        assert self.process.stdin
-        asked = {"dataset": dataset, "rows": ROWS, "kill_after": kill_after}
-        print(json.dumps(asked), file=self.process.stdin, flush=True)
-
-    def run(self, dataset: str, kill_after: float | None = None) -> dict[str, Any]:
-        self.ask(dataset, kill_after)
-        return self._heard()
-
-    def _heard(self) -> dict[str, Any]:
-        assert self.process.stdout
-        return dict(json.loads(self.process.stdout.readline()))
-
-    def heard(self) -> dict[str, Any]:
-        return self._heard()
-
-    def stop(self) -> None:
-        self.process.communicate(timeout=20)
-
-
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     (tmp_path / "mongo").mkdir()
@@ -119,29 +92,33 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def upserts(database: Database, tmp_path: Path) -> Iterator[Upserts]:
-    (tmp_path / "dvc.yaml").write_text("stages: {}")
-    started = Upserts(database, tmp_path)
+def forks(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Forks]:
+    monkeypatch.setenv("RETRAIN_HOME", str(tmp_path))
+    uri = f"mongodb://127.0.0.1:{database.port}"
+    # FiftyOne is imported once and connects; a child makes connections of its own.
+    started = Forks("fiftyone", "upserts", IMAGES="images", **mongo.fiftyone(uri))
     yield started
     started.stop()
 
 
-def test_killed_at_random_moments(database: Database, upserts: Upserts) -> None:
-    whole = upserts.run("undisturbed")
-    assert whole["code"] == 0
+def test_killed_at_random_moments(database: Database, forks: Forks, tmp_path: Path) -> None:
+    seconds = forks.run(tmp_path, fill("undisturbed"))
     expected = database.content("undisturbed")
     assert expected[0] == ROWS
     for number in range(KILLS):
-        moment = random.uniform(0, whole["seconds"])
+        moment = random.uniform(0, seconds)
         name = f"killed {number}"
         if number % MONGOD_TOO == MONGOD_TOO - 1:
-            upserts.ask(name)
+            forks.ask(tmp_path, fill(name))
             time.sleep(moment)
             database.kill()
             database.start()
-            upserts.heard()
+            forks.heard()
         else:
-            assert upserts.run(name, kill_after=moment)["code"] in (0, -signal.SIGKILL)
-        again = upserts.run(name)
-        assert again["code"] == 0, f"after a kill at {moment:.2f} s"
-        assert database.content(name) == expected, f"killed at {moment:.2f} s of {whole['seconds']:.2f} s"
+            forks.run(tmp_path, fill(name), kill_after=moment)
+        forks.run(tmp_path, fill(name))
+        assert database.content(name) == expected, f"killed at {moment:.2f} s of {seconds:.2f} s"
+
+
+def fill(dataset: str) -> str:
+    return f"import upserts; upserts.fill({dataset!r}, {ROWS})"
