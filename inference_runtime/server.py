@@ -1,4 +1,4 @@
-"""HTTP in front of the doors: the event loop moves bytes, the workers do the work."""
+"""HTTP in front of the doors: the event loop reads, the workers do the work and answer."""
 
 import asyncio
 import logging
