@@ -60,9 +60,10 @@ class Clients:
             async with Connection(self.port) as connection:
                 for _ in range(self._draw.randint(1, 20)):
                     self.ledger.answered(question, *await connection.ask("POST", PREDICT, body))
+                    # Stamped before the pause: who asks after it may find that a kill meanwhile ended the
+                    # connection, and that the server is long there again.
                     question, body = self._question()
                     await asyncio.sleep(self._draw.expovariate(1 / self.pause))
-                    question = Question(question.picture, question.image, time.monotonic())
         except (OSError, EOFError) as error:
             await self._lost(question, error)
 

@@ -1,0 +1,76 @@
+"""Only a kill excuses an answer that did not come, and whoever finds out late is excused as well."""
+
+import asyncio
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.soak.clients import Clients
+from benchmarks.soak.ledger import Ledger
+from benchmarks.soak.replica import GRACE, Replica
+
+DOWN_SECONDS = 0.1
+
+
+@dataclass
+class Dying:
+    """Answers one request on each connection, and then closes it, as the death of a server does."""
+
+    replica: Replica
+    is_killed: bool
+    answers: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        image = hashlib.sha256(await reader.readexactly(length)).hexdigest()
+        said = json.dumps({"p": 0.5, "bundle": "one", "image": image, "entry": "1"}).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(said) + said)
+        await writer.drain()
+        self.answers += 1
+        if self.is_killed:
+            now = time.monotonic()
+            self.replica.down.append([now, now + DOWN_SECONDS])
+        writer.close()
+
+
+class Steady:
+    """A draw without chance: many requests on a connection, and a pause longer than any excuse."""
+
+    def randint(self, low: int, high: int) -> int:
+        return high
+
+    def expovariate(self, rate: float) -> float:
+        return DOWN_SECONDS + GRACE + 0.3
+
+    def randrange(self, count: int) -> int:
+        return 0
+
+
+def asked(folder: Path, is_killed: bool) -> Ledger:
+    async def ask() -> Ledger:
+        replica = Replica("one", folder, folder)
+        ledger = Ledger(replica, {"one": [0.5]})
+        dying = Dying(replica, is_killed)
+        server = await asyncio.start_server(dying.serve, "127.0.0.1", replica.port)
+        async with server:
+            some = Clients(ledger, [b"\xff\xd8 a picture \xff\xd9"], asyncio.Event(), 2, 0.1)
+            draw: Any = Steady()
+            some._draw, some._number = draw, 1  # the next one is asked with a raw body
+            await some.valid()
+        assert dying.answers == 1
+        return ledger
+
+    return asyncio.run(ask())
+
+
+def test_a_kill_that_is_found_after_a_pause_is_a_kill(tmp_path: Path) -> None:
+    assert asked(tmp_path, is_killed=True).counts == {"right": 1, "lost in a kill": 1}
+
+
+def test_a_connection_that_ends_without_a_kill_is_a_fault(tmp_path: Path) -> None:
+    ledger = asked(tmp_path, is_killed=False)
+    assert ledger.counts == {"right": 1, "dropped": 1} and len(ledger.faults) == 1
