@@ -39,8 +39,10 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16  # one packet for an answer, or the other side waits for its second half
     server: Stub
+    idle: float | None = None  # seconds between two requests, and none that one may take
 
     def do_POST(self) -> None:
+        self.connection.settimeout(None)
         data = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.bodies.append(data)
         status, p = self.server.reply(len(self.server.bodies), data)
@@ -49,6 +51,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
         self.wfile.write(said)
+        self.connection.settimeout(self.idle)
 
     def log_message(self, format: str, *given: object) -> None:
         pass
@@ -119,7 +122,7 @@ def test_an_open_loop_waits_from_when_a_request_was_due(
 def test_a_server_may_close_what_is_idle(
     stub: Callable[[Reply], Stub], jpegs: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Handler, "timeout", 0.03)
+    monkeypatch.setattr(Handler, "idle", 0.03)
     outcome = asked(stub(lambda n, data: (200, 0.5)), jpegs, rate=15)
     assert outcome.ms and outcome.broken == outcome.unanswered == 0
 
