@@ -32,7 +32,7 @@ def _cpu(rows: Sequence[Row]) -> float:
 
 
 MEASURES: Mapping[str, Callable[[Sequence[Row]], float]] = {"p99": _p99, "rps": _rps, "cpu": _cpu}
-# An open loop asks all for the same throughput, and 32 clients wait mostly for each other.
+# Throughput is told and not drawn: an open loop asks all for the same.
 DRAWN = {"p99": "p99", "cpu": "CPU per request"}
 
 
