@@ -144,7 +144,7 @@ class Connection(asyncio.BufferedProtocol):
     def _read(self, got: memoryview) -> None:
         """Most often a whole head, and of the body what came with it, which is copied once."""
         if self._state is State.HEAD and not self._text:
-            text = bytes(got[:HEAD_BYTES])
+            text = bytes(got)
             end = text.find(BLANK)
             if end >= 0:
                 self._admit_parsed(text[:end], got[end + len(BLANK) :])
@@ -192,11 +192,19 @@ class Connection(asyncio.BufferedProtocol):
         self._body = BytesIO(bytes(head.length))
         whole = self._body.getbuffer()
         whole[: len(rest)] = rest[: head.length]
-        self._room = whole[len(rest) :]
+        self._room = self._filled(whole[len(rest) :])
         if self._room:
             self._await_body()
         else:
             self._begin()
+
+    def _filled(self, room: memoryview) -> memoryview:
+        """What is left of it, once all that has arrived is there: most often the whole body."""
+        count = 0
+        if room:
+            with suppress(OSError):  # the transport will meet the same, and knows what to do
+                count = os.readv(self._socket, [room])
+        return room[count:]
 
     def _await_body(self) -> None:
         self._state, self._since = State.BODY, time.monotonic()

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from inference_runtime.metrics import Metrics
+from inference_runtime.wire import HEAD_BYTES
 
 if TYPE_CHECKING:
     from inference_runtime.connection import Connection
 
 TICK_SECONDS = 0.05
-SCRATCH_BYTES = 512 << 10
 
 
 class Traffic:
@@ -28,9 +28,9 @@ class Traffic:
         self.draining = False
         self.metrics = metrics
         self.connections: set[Connection] = set()
-        # Heads are read into one place, for they are parsed before the next one is read. With a head comes
-        # what has arrived of its body: to copy that is cheaper than to be woken again for it.
-        self.scratch = memoryview(bytearray(SCRATCH_BYTES))
+        # Heads are read into one place, for they are parsed before the next one is read. No larger than a
+        # head may be: what comes with one of its body has to be copied from here.
+        self.scratch = memoryview(bytearray(HEAD_BYTES))
         self._loop = loop
         self._lock = threading.Lock()
         self._watch = watch
