@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import results_file
+from benchmarks import ending, results_file
 from benchmarks.serving import environments
 from benchmarks.serving.entrants import Entrant, entrant, runtime
 from benchmarks.serving.pictures import whole
@@ -38,6 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rough", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one peer")
     given = parser.parse_args()
+    ending.gracefully()
     racers = [runtime(), *(entrant(peer, "batching") for peer in (PEERS[:1] if given.quick else PEERS))]
     for racer in racers:
         environments.interpreter(racer.peer)

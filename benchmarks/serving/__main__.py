@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import results_file
+from benchmarks import ending, results_file
 from benchmarks.serving import environments, plot, race, table, tails
 from benchmarks.serving.plans import FULL, QUICK, TAILS, Plan
 
@@ -28,6 +28,7 @@ def main() -> None:
         help="its last part alone: p99s beside the two nearest peers, told apart",
     )
     given = parser.parse_args()
+    ending.gracefully()
     plan = QUICK if given.quick else TAILS if given.tails else FULL
     for peer in ("runtime", *plan.peers):
         environments.interpreter(peer)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import results_file
+from benchmarks import ending, results_file
 from benchmarks.serving import models, pictures
 from benchmarks.serving.table import rounded
 from benchmarks.soak import report, trouble
@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--quick", action="store_true", help="half a minute, in quicker succession")
     given = parser.parse_args()
+    ending.gracefully()
     pace = QUICK if given.quick else Pace(given.minutes * 60, swap=20, kill=60, ship_kill=14, burst=45)
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         ledgers, watch, statuses = asyncio.run(_soak(Path(folder), pace))
@@ -62,6 +63,17 @@ async def _soak(folder: Path, pace: Pace) -> tuple[list[Ledger], Watch, list[int
     wanted = dict(_answers(bundle, jpegs) for bundle in bundles)
     replicas = [Replica(name, _made(folder / name), bundles[0]) for name in ("steady", "killed")]
     ledgers = [Ledger(replica, wanted) for replica in replicas]
+    try:
+        return await _tormented(ledgers, jpegs, bundles, pace)
+    finally:
+        for replica in replicas:
+            replica.end()
+
+
+async def _tormented(
+    ledgers: list[Ledger], jpegs: Sequence[bytes], bundles: Sequence[Path], pace: Pace
+) -> tuple[list[Ledger], Watch, list[int]]:
+    replicas = [ledger.replica for ledger in ledgers]
     over, watch = asyncio.Event(), Watch()
     async with asyncio.TaskGroup() as group:
         ups = [asyncio.Event() for _ in replicas]

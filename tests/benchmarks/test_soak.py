@@ -3,16 +3,22 @@
 import asyncio
 import hashlib
 import json
+import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.serving.trees import family
 from benchmarks.soak.clients import Clients
 from benchmarks.soak.ledger import Ledger
 from benchmarks.soak.replica import GRACE, Replica
 
 DOWN_SECONDS = 0.1
+SERVERS_AND_SHIPS = 4
+START_SECONDS = 60.0
 
 
 @dataclass
@@ -74,3 +80,17 @@ def test_a_kill_that_is_found_after_a_pause_is_a_kill(tmp_path: Path) -> None:
 def test_a_connection_that_ends_without_a_kill_is_a_fault(tmp_path: Path) -> None:
     ledger = asked(tmp_path, is_killed=False)
     assert ledger.counts == {"right": 1, "dropped": 1} and len(ledger.faults) == 1
+
+
+def test_told_to_end_it_leaves_no_server_behind() -> None:
+    soak = subprocess.Popen([sys.executable, "-m", "benchmarks.soak", "--quick"], stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + START_SECONDS
+        while len(started := family(soak.pid)[1:]) < SERVERS_AND_SHIPS and time.monotonic() < end:
+            time.sleep(0.05)
+        soak.terminate()
+        assert soak.wait(START_SECONDS) == 128 + signal.SIGTERM
+    finally:
+        soak.kill()
+    assert len(started) >= SERVERS_AND_SHIPS
+    assert not [pid for pid in started if Path(f"/proc/{pid}/cmdline").exists()]
