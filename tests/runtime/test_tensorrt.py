@@ -24,16 +24,10 @@ Ask = Callable[[str], subprocess.CompletedProcess[str]]
 
 def install(package: str, target: Path) -> Path:
     command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--target", str(target)]
-    if not uv_is_a_module():
-        command[:3] = ["uv"]
     done = subprocess.run([*command, "--python", sys.executable, package], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"needs `uv pip install {package}`, which failed: {done.stderr.strip()[-200:]}")
     return target
-
-
-def uv_is_a_module() -> bool:
-    return subprocess.run([sys.executable, "-m", "uv", "--version"], capture_output=True).returncode == 0
 
 
 @pytest.fixture(scope="module", params=list(VERSIONS))
