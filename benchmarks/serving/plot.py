@@ -34,7 +34,6 @@ def draw(found: Sequence[Line], alone: Sequence[Alone], file: Path) -> None:
     _latency(tail, found)
     held = sorted(alone, key=lambda one: -one.mib)
     _bars(memory, held, [one.mib for one in held], "MiB (PSS) after load")
-    memory.set_xscale("log")
     for axes in (speed, cpu, tail, memory):
         axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
