@@ -83,11 +83,12 @@ def test_a_past_night_is_what_it_was(
     pull.run(params(), PEOPLE, out)
     before = {file.name: file.read_bytes() for file in out.iterdir()}
     image = samples.read(out).filter(pl.col("source") == "challenge")["image"][0]
+    first = set((JOURNAL / "segments").iterdir())
     again = journalled(JOURNAL, range(100, 112))
+    (later,) = set((JOURNAL / "segments").iterdir()) - first
     label(
         f"{image},1,ann,{datetime.now(UTC).isoformat()}\n{again[-1]},1,ann,{datetime.now(UTC).isoformat()}\n"
     )
-    later = sorted((JOURNAL / "segments").glob("*.log"))[-1]
     later = later.rename(later.with_name("20990101T000000Z-00000000.log"))
     later.write_bytes(later.read_bytes() + b"torn")
     monkeypatch.delenv("UNTIL")
@@ -222,8 +223,9 @@ def test_an_entry_that_stands_twice_counts_once(out: Path) -> None:
 def test_what_is_still_being_written_is_read_as_far_as_it_is(
     out: Path, journalled: Callable[[Path, range], list[str]]
 ) -> None:
+    first = set((JOURNAL / "segments").iterdir())
     journalled(JOURNAL, range(200, 202))
-    closed = sorted((JOURNAL / "segments").glob("*.log"))[-1]
+    (closed,) = set((JOURNAL / "segments").iterdir()) - first
     growing = closed.rename(closed.with_suffix(".open"))
     whole = growing.read_bytes()
     growing.write_bytes(whole[:-10])

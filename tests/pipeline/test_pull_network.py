@@ -223,9 +223,10 @@ def test_a_straggler_older_than_the_window_comes_when_all_is_listed(
     network: Proxy, there: Path, journalled: Callable[[Path, range], list[str]]
 ) -> None:
     pulled()
+    home = set((there / "segments").iterdir())
     journalled(there, range(60, 62))
-    newest = sorted((there / "segments").glob("*.log"))[-1]
-    newest.rename(newest.with_name("20250101T000000Z-00000000.log"))
+    (straggler,) = set((there / "segments").iterdir()) - home
+    straggler.rename(straggler.with_name("20250101T000000Z-00000000.log"))
     upload(network, there)
     expected = all_of(there)
     assert pulled()[0].height == expected.height - 2
