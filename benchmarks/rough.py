@@ -56,7 +56,7 @@ def main() -> None:
 def _tried(track: Track, racer: Entrant) -> dict[str, Any]:
     with track.serving(racer) as server:
         trial = Trial(server, track.jpegs())
-        asyncio.run(trial.all())
+        ending.run(trial.all())
         return rounded({"server": racer.title} | trial.found)
 
 

@@ -45,7 +45,7 @@ def main() -> None:
     ending.gracefully()
     pace = QUICK if given.quick else Pace(given.minutes * 60, swap=20, kill=60, ship_kill=14, burst=45)
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        ledgers, watch, statuses = asyncio.run(_soak(Path(folder), pace))
+        ledgers, watch, statuses = ending.run(_soak(Path(folder), pace))
         kept = {ledger.replica.name: ledger.kept() for ledger in ledgers}
         # Before the folder goes: that takes a while.
         report.show(ledgers, kept)

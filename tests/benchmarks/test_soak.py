@@ -1,4 +1,4 @@
-"""Only a kill excuses an answer that did not come, and whoever finds out late is excused as well."""
+"""Only a kill excuses an answer that did not come, however late that is found; who is told to end does so."""
 
 import asyncio
 import hashlib
@@ -19,6 +19,20 @@ from benchmarks.soak.replica import GRACE, Replica
 DOWN_SECONDS = 0.1
 SERVERS_AND_SHIPS = 4
 START_SECONDS = 60.0
+TOLD_AT_ONCE = """
+import asyncio, os, signal
+from benchmarks import ending
+
+async def main():
+    asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+    process = await asyncio.create_subprocess_exec("sleep", "3600")
+    try:
+        await process.wait()
+    finally:
+        process.kill()
+
+ending.run(main())
+"""
 
 
 @dataclass
@@ -94,3 +108,13 @@ def test_told_to_end_it_leaves_no_server_behind() -> None:
         soak.kill()
     assert len(started) >= SERVERS_AND_SHIPS
     assert not [pid for pid in started if Path(f"/proc/{pid}/cmdline").exists()]
+
+
+def test_told_to_end_as_it_starts_a_server_it_ends() -> None:
+    """asyncio waits for ever for a process whose beginning was cut off by an exception.
+
+    The output that is read to its end shows that the process is gone: it holds the other end.
+    """
+    command = [sys.executable, "-c", TOLD_AT_ONCE]
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=START_SECONDS)
+    assert done.returncode == 128 + signal.SIGTERM
