@@ -6,10 +6,11 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from listening import Listening, Speaker
 from PIL import Image
 
 from benchmarks.serving import pictures
@@ -24,52 +25,32 @@ def jpegs(tmp_path: Path) -> list[bytes]:
     return [file.read_bytes() for file in pictures.write(tmp_path / "pictures", 3, shrink=8)]
 
 
-class Stub(ThreadingHTTPServer):
+class Stub(Listening):
     """Answers what `reply` makes of the request's number and body."""
-
-    daemon_threads = True
 
     def __init__(self, reply: Reply) -> None:
         self.reply = reply
         self.bodies: list[bytes] = []
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = 1 << 16  # one packet for an answer, or the other side waits for its second half
+class Handler(Speaker):
     server: Stub
     idle: float | None = None  # seconds between two requests, and none that one may take
 
     def do_POST(self) -> None:
         self.connection.settimeout(None)
-        data = self.rfile.read(int(self.headers["Content-Length"]))
+        data = self.body()
         self.server.bodies.append(data)
         status, p = self.server.reply(len(self.server.bodies), data)
-        said = json.dumps({"p": p}).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(said)))
-        self.end_headers()
-        self.wfile.write(said)
+        self.say(status, {"p": p})
         self.connection.settimeout(self.idle)
-
-    def log_message(self, format: str, *given: object) -> None:
-        pass
 
 
 @pytest.fixture
 def stub() -> Iterator[Callable[[Reply], Stub]]:
-    started: list[Stub] = []
-
-    def start(reply: Reply) -> Stub:
-        started.append(Stub(reply))
-        threading.Thread(target=started[-1].serve_forever, daemon=True).start()
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.shutdown()
-        one.server_close()
+    with ExitStack() as started:
+        yield lambda reply: started.enter_context(Stub(reply))
 
 
 def asked(stub: Stub, jpegs: list[bytes], mode: str = "raw", clients: int = 3, rate: float = 0.0) -> Outcome:

@@ -10,18 +10,17 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from listening import Listening, Speaker
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -93,37 +92,30 @@ def test_no_secret_is_written_down_and_all_are_mounted() -> None:
     assert not {"bot_token", "smtp_auth_password", "slack_api_url"} & set(keys)
 
 
-class Heard:
+class Heard(Listening):
     """A local address that keeps what is posted to it."""
 
     def __init__(self) -> None:
+        super().__init__(Answer)
         self.posts: list[tuple[str, str]] = []
-        heard = self.posts
-
-        class Answer(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                heard.append((self.path, urllib.parse.unquote_plus(body)))
-                said = json.dumps({"ok": True, "result": {"message_id": 1, "date": 1, "chat": {"id": 1}}})
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write((said if "bot" in self.path else "ok").encode())
-
-            def log_message(self, format: str, *args: object) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def has(self, place: str, *words: str) -> bool:
         return any(place in path and all(word in body for word in words) for path, body in self.posts)
 
 
+class Answer(Speaker):
+    server: Heard
+
+    def do_POST(self) -> None:
+        self.server.posts.append((self.path, urllib.parse.unquote_plus(self.body().decode())))
+        said = {"ok": True, "result": {"message_id": 1, "date": 1, "chat": {"id": 1}}}
+        self.say(200, said if "bot" in self.path else b"ok")
+
+
 @pytest.fixture
 def heard() -> Iterator[Heard]:
-    one = Heard()
-    yield one
-    one.server.shutdown()
+    with Heard() as one:
+        yield one
 
 
 Start = Callable[..., subprocess.Popen[str]]

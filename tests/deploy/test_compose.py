@@ -4,21 +4,19 @@ A strict parser of the compose specification reads it with .env.example filled i
 every command of ours is parsed by the program that it starts; and what it sets, Airflow knows.
 """
 
-import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from compose_spec import PyCompose
+from listening import Listening, Speaker
 
 from inference_runtime.__main__ import _parser as runtime_words
 from pipeline import services
@@ -205,23 +203,17 @@ def test_the_container_file_copies_what_is_there() -> None:
     assert extras and re.findall(r"--extra (\w+)", said) == re.findall(r"--extra (\w+)", extras[1])
 
 
-@pytest.fixture
-def health() -> Iterator[str]:
+class Health(Speaker):
     """Airflow's word on itself: the scheduler is well, the triggerer is not, of others it says nothing."""
 
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps({"scheduler": {"status": "healthy"}, "triggerer": {"status": "unhealthy"}})
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(body.encode())
+    def do_GET(self) -> None:
+        self.say(200, {"scheduler": {"status": "healthy"}, "triggerer": {"status": "unhealthy"}})
 
-        def log_message(self, format: str, *args: object) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
+@pytest.fixture
+def health() -> Iterator[str]:
+    with Listening(Health) as server:
+        yield server.url
 
 
 @pytest.mark.parametrize(("part", "code"), [("scheduler", 0), ("triggerer", 1), ("dag_processor", 1)])

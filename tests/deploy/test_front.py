@@ -1,21 +1,19 @@
 """nginx before a real server, as the house's one door: what passes, and who is told to wait."""
 
-import json
 import re
 import shutil
 import socket
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from listening import Listening, Speaker
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nginx" / "nginx.conf"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -23,47 +21,31 @@ NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not here; apt-get install -y nginx")
 
 
-class Behind(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self._said()
-
+class Behind(Speaker):
     def do_GET(self) -> None:
-        self._said()
+        self.body()
+        self.say(200, {"path": self.path})
 
-    def _said(self) -> None:
-        body = json.dumps({"path": self.path}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None: ...
-
-
-class Server(ThreadingHTTPServer):
-    request_queue_size = 128  # it is nginx's patience that is tried here
+    do_POST = do_GET
 
 
 @pytest.fixture
 def front(tmp_path: Path) -> Iterator[str]:
-    behind = Server(("127.0.0.1", 0), Behind)
-    threading.Thread(target=behind.serve_forever, daemon=True).start()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    text = CONFIGURATION.read_text().replace("/tmp/nginx", str(tmp_path / "nginx"))
-    text = text.replace("runtime:8072", f"127.0.0.1:{behind.server_port}")
-    file = tmp_path / "nginx.conf"
-    file.write_text(text.replace("listen 8072;", f"listen 127.0.0.1:{port};"))
-    command = [str(NGINX), "-c", str(file), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")]
-    tried = subprocess.run([*command, "-t"], capture_output=True, text=True)
-    assert tried.returncode == 0 and "[warn]" not in tried.stderr, tried.stderr
-    with subprocess.Popen([*command, "-g", "daemon off;"]) as process:
-        yield _answering(f"http://127.0.0.1:{port}")
-        process.terminate()
-        process.wait(timeout=20)
-    behind.shutdown()
+    with Listening(Behind) as behind:
+        text = CONFIGURATION.read_text().replace("/tmp/nginx", str(tmp_path / "nginx"))
+        text = text.replace("runtime:8072", f"127.0.0.1:{behind.server_port}")
+        file = tmp_path / "nginx.conf"
+        file.write_text(text.replace("listen 8072;", f"listen 127.0.0.1:{port};"))
+        command = [str(NGINX), "-c", str(file), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")]
+        tried = subprocess.run([*command, "-t"], capture_output=True, text=True)
+        assert tried.returncode == 0 and "[warn]" not in tried.stderr, tried.stderr
+        with subprocess.Popen([*command, "-g", "daemon off;"]) as process:
+            yield _answering(f"http://127.0.0.1:{port}")
+            process.terminate()
+            process.wait(timeout=20)
 
 
 def _answering(url: str) -> str:

@@ -1,12 +1,7 @@
 """Small real material: pictures, a base set, a journal, and a backbone that is small, random and real."""
 
 import csv
-import re
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -131,35 +126,6 @@ def street(snap: Callable[[int, int], str]) -> pl.DataFrame:
     return pl.DataFrame({"image": [snap(seed, seed % 2) for seed in range(12)]}).with_columns(
         profile=pl.Series(["2026-01", "native", "2026-01"] * 4)
     )
-
-
-@pytest.fixture(scope="session")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real S3 server, a process of its own."""
-    log = tmp_path_factory.mktemp("moto") / "log"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    with log.open("w") as said:
-        process = subprocess.Popen(command, stderr=said, stdout=said)
-    while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.05)
-    yield found[0]
-    process.kill()
-    process.wait(timeout=10)
-
-
-@pytest.fixture
-def s3_server(moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An S3 server without a bucket, which the environment leads to."""
-    for name, value in (
-        ("AWS_ENDPOINT_URL", moto),
-        ("AWS_ACCESS_KEY_ID", "key"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-    ):
-        monkeypatch.setenv(name, value)
-    urllib.request.urlopen(urllib.request.Request(f"{moto}/moto-api/reset", method="POST")).close()
-    return moto
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
 """Backbones: the vectors they promise, and one clear line when they cannot be had."""
 
-import http.server
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from listening import Listening, Speaker
 from transformers import (
     ConvNextConfig,
     ConvNextModel,
@@ -143,28 +142,20 @@ def _make_unusable(folders: dict[str, Path]) -> None:
     save_file(weights, folders["partial"] / "model.safetensors", metadata={"format": "pt"})
 
 
-class Gatekeeper(http.server.BaseHTTPRequestHandler):
+class Gatekeeper(Speaker):
     """Answers as the hub does to someone who has not accepted the licence."""
 
     def do_HEAD(self) -> None:
-        missing = "none-such" in self.path
-        self.send_response(404 if missing else 403)
-        self.send_header("X-Error-Code", "RepoNotFound" if missing else "GatedRepo")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        status, code = (404, "RepoNotFound") if "none-such" in self.path else (403, "GatedRepo")
+        self.say(status, headers={"X-Error-Code": code})
 
     do_GET = do_HEAD
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
 def hub() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gatekeeper)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with Listening(Gatekeeper) as server:
+        yield server.url
 
 
 def refusal(name: str, tmp_path: Path, **environment: str) -> str:

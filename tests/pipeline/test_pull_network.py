@@ -131,8 +131,8 @@ def test_a_storm_of_everything(network: Proxy, there: Path) -> None:
     rng = random.Random(72)
     faults = [faulty_proxy.refusing(500), faulty_proxy.cut, faulty_proxy.short, faulty_proxy.gone]
 
-    def anything(handler: Any, answer: Any) -> None:
-        rng.choice(faults)(handler, answer) if rng.random() < 0.3 else handler.say(answer)
+    def anything(handler: Any) -> None:
+        (rng.choice(faults) if rng.random() < 0.3 else faulty_proxy.untouched)(handler)
 
     network.fail("GET", anything, times=float("inf"))
     table, quarantine = pulled()
@@ -155,7 +155,7 @@ def test_what_stays_broken_ends_soon_with_one_line(network: Proxy, there: Path, 
 def test_credentials_that_expire_on_the_way(network: Proxy, there: Path) -> None:
     """What was brought until then stays; renewed, the rest comes, once."""
     expected = all_of(there)
-    network.fail(IMAGE, lambda handler, answer: handler.say(answer), times=3)
+    network.fail(IMAGE, faulty_proxy.untouched, times=3)
     network.fail(IMAGE, faulty_proxy.refusing(400, faulty_proxy.EXPIRED), times=float("inf"))
     with pytest.raises(Fixable, match=r"ExpiredToken.*renew AWS_SESSION_TOKEN and its keys$"):
         pulled()

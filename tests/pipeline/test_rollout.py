@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 from itertools import count
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from listening import Listening, Speaker
 from onnx import TensorProto, helper
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -342,21 +342,10 @@ def told() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """A webhook that listens."""
     heard: list[dict[str, Any]] = []
 
-    class Ear(BaseHTTPRequestHandler):
+    class Ear(Speaker):
         def do_POST(self) -> None:
-            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
+            heard.append(json.loads(self.body()))
+            self.say(200)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Ear)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", heard
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with Listening(Ear) as server:
+        yield server.url, heard

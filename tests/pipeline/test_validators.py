@@ -4,11 +4,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 
 import pytest
+from listening import Listening, Speaker
 
 from inference_runtime.errors import Fixable
 from pipeline import challenge
@@ -39,34 +39,18 @@ class Runtime:
 def runtime() -> Iterator[tuple[str, Runtime]]:
     state = Runtime()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Speaker):
         def setup(self) -> None:
             state.connections += 1
             super().setup()
 
         def do_POST(self) -> None:
-            status, said = state.answer(self.rfile.read(int(self.headers["Content-Length"])))
-            data = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.send_header("Retry-After", "0")
-            self.end_headers()
-            self.wfile.write(data)
+            self.say(*state.answer(self.body()), {"Retry-After": "0"})
             # Without a word, as a server does with a connection that it thinks idle.
             self.close_connection = state.forgets
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", state
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with Listening(Handler) as server:
+        yield server.url, state
 
 
 @pytest.fixture(autouse=True)

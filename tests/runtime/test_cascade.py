@@ -2,13 +2,12 @@
 
 import json
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from listening import Listening, Speaker
 
 from inference_runtime import bundle as bundles
 from inference_runtime.band import Band
@@ -20,27 +19,21 @@ Picture = Callable[..., bytes]
 BRIGHT, DOUBTFUL, DARK = 250, 140, 5  # p = .98, .60, .02
 
 
-class Model(ThreadingHTTPServer):
+class Model(Listening):
     """Speaks as vLLM, SGLang and MAX do."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answering)
+        super().__init__(Answering)
         self.asked: list[dict[str, Any]] = []
         self.seconds, self.status, self.odds, self.word = 0.0, 200, {"Yes": 0.9, "No": 0.1}, "Yes"
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
 
-
-class Answering(BaseHTTPRequestHandler):
+class Answering(Speaker):
     server: Model
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked.append(
-            {"path": self.path, "key": self.headers["Authorization"], **json.loads(body)}
-        )
+        asked = json.loads(self.body())
+        self.server.asked.append({"path": self.path, "key": self.headers["Authorization"], **asked})
         time.sleep(self.server.seconds)
         told = [{"token": word, "logprob": math.log(p)} for word, p in self.server.odds.items()]
         said = {
@@ -48,28 +41,17 @@ class Answering(BaseHTTPRequestHandler):
                 {"message": {"content": self.server.word}, "logprobs": {"content": [{"top_logprobs": told}]}}
             ]
         }
-        try:
-            self.send_response(self.server.status)
-            self.end_headers()
-            self.wfile.write(json.dumps(said).encode())
-        except ConnectionError:
-            pass
-
-    def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+        self.say(self.server.status, said)
 
 
 @pytest.fixture
 def model() -> Iterator[Model]:
-    server = Model()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with Model() as server:
+        yield server
 
 
 def endpoint(model: Model) -> list[str]:
-    return ["--cascade-url", model.url, "--cascade-model", "seer"]
+    return ["--cascade-url", f"{model.url}/v1", "--cascade-model", "seer"]
 
 
 def test_only_what_is_doubtful_is_asked_twice_and_blended(

@@ -1,7 +1,6 @@
 """What is closed reaches the store once, whatever the network, the disk or a kill does."""
 
 import hashlib
-import http.client
 import os
 import random
 import shutil
@@ -9,17 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import boto3
+import faulty_proxy
 import pytest
-from moto.server import ThreadedMotoServer
+from listening import Listening, Speaker
 
 from inference_runtime import images
 from inference_runtime.__main__ import main
@@ -37,6 +33,14 @@ from pipeline.pull.quarantine import Quarantine
 Picture = Callable[..., bytes]
 Said = pytest.CaptureFixture[str]
 BUCKET = "journals"
+LOADED = faulty_proxy.refusing(503, b"<Error><Code>SlowDown</Code></Error>")
+FAULTS = [
+    faulty_proxy.refusing(500),
+    LOADED,
+    faulty_proxy.gone,
+    faulty_proxy.slow(0.1),
+    faulty_proxy.halved,
+]
 PULL = params.load(Path(__file__).parents[2] / "params.yaml").pull
 
 
@@ -61,29 +65,11 @@ def written(home: Path, make_picture: Picture) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def s3(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def s3(s3_server: str) -> str:
     """The address of an empty bucket on a real S3 server, which the environment leads to."""
-    for name, value in (
-        ("AWS_ENDPOINT_URL", moto),
-        ("AWS_ACCESS_KEY_ID", "key"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-    ):
-        monkeypatch.setenv(name, value)
-    urllib.request.urlopen(urllib.request.Request(f"{moto}/moto-api/reset", method="POST")).close()
-    client = boto3.session.Session().client("s3")
-    client.create_bucket(Bucket=BUCKET)
-    yield f"s3://{BUCKET}/miner"
+    boto3.session.Session().client("s3").create_bucket(Bucket=BUCKET)
+    return f"s3://{BUCKET}/miner"
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -193,114 +179,48 @@ def stored(at: Path, image: str) -> bool:
     return images.place(at / "images", image).exists()
 
 
-class Fault:
-    """Before a real S3 server: answers 500, loses answers, is slow, or lets half of a body through."""
-
-    def __init__(self, upstream: str, seed: int, share: float) -> None:
-        self.seen: set[str] = set()
-        rng = random.Random(seed)
-        fault = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do(self) -> None:
-                kinds = ["500", "503", "lost", "slow", "half"]
-                kind = rng.choice(kinds) if rng.random() < share else ""
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                fault.seen.add(kind if kind != "half" or body else "")
-                headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "expect")}
-                if kind == "slow":
-                    time.sleep(0.1)
-                if kind in ("500", "503"):
-                    return self.say(int(kind), {}, b"<Error><Code>InternalError</Code></Error>")
-                if kind == "half" and body:
-                    body = body[: len(body) // 2]
-                    headers = {k: v for k, v in headers.items() if k.lower() != "content-md5"}
-                    headers["Content-Length"] = str(len(body))
-                status, said, answer = forwarded(upstream, self.path, self.command, headers, body)
-                if kind == "lost":
-                    self.close_connection = True
-                    return None
-                return self.say(status, said, answer)
-
-            do_GET = do_PUT = do_HEAD = do_POST = do
-
-            def say(self, status: int, headers: dict[str, str], body: bytes) -> None:
-                self.send_response(status)
-                for key, value in headers.items():
-                    if key.lower() not in ("content-length", "connection", "server", "date"):
-                        self.send_header(key, value)
-                length = headers.get("Content-Length") if self.command == "HEAD" else len(body)
-                self.send_header("Content-Length", str(length or 0))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(body)
-
-            def log_message(self, *said: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-
-def forwarded(
-    upstream: str, path: str, method: str, headers: dict[str, str], body: bytes
-) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection(upstream.removeprefix("http://"), timeout=20)
-    try:
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        return answer.status, dict(answer.headers), answer.read()
-    finally:
-        connection.close()
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_a_bad_network_costs_time_and_nothing_else(
-    written: Path, s3: str, moto: str, monkeypatch: pytest.MonkeyPatch, seed: int
+    written: Path, s3: str, s3_server: str, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    fault = Fault(moto, seed, share=0.4)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", fault.url)
+    rng = random.Random(seed)
+    suffered: set[faulty_proxy.Suffer] = set()
+
+    def anything(handler: faulty_proxy.Handler) -> None:
+        fault = rng.choice(FAULTS) if rng.random() < 0.4 else faulty_proxy.untouched
+        suffered.add(fault)
+        fault(handler)
+
     monkeypatch.setattr(patience, "TRIES", 40)
-    assert run(Order(written, s3, connections=4)).segments == 3
-    fault.server.shutdown()
-    assert len(fault.seen - {""}) >= 4, fault.seen
-    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
+    with faulty_proxy.before(s3_server) as (proxy, address):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        proxy.fail("/", anything, times=float("inf"))
+        assert run(Order(written, s3, connections=4)).segments == 3
+    assert len(suffered) >= 5
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
     assert_all_came(written, s3)
 
 
 def test_a_store_that_stays_down_is_one_line_after_so_many_tries(
-    written: Path, s3: str, moto: str, monkeypatch: pytest.MonkeyPatch
+    written: Path, s3: str, s3_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fault = Fault(moto, 0, share=1.0)
-    monkeypatch.setattr("random.Random.choice", lambda self, kinds: "500")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", fault.url)
-    with pytest.raises(Fixable, match="7 tries failed, run it again later"):
-        run(Order(written, s3))
-    fault.server.shutdown()
+    with faulty_proxy.before(s3_server) as (proxy, address):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        proxy.fail("/", faulty_proxy.refusing(500), times=float("inf"))
+        with pytest.raises(Fixable, match="7 tries failed, run it again later"):
+            run(Order(written, s3))
 
 
-class Refusing(BaseHTTPRequestHandler):
+class Refusing(Speaker):
     """An S3 server that takes nothing, and says why as S3 does."""
 
     code, status = "", 403
-    protocol_version = "HTTP/1.1"
 
-    def do(self) -> None:
-        body = f"<Error><Code>{self.code}</Code><Message>no</Message></Error>".encode()
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.send_response(self.status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+    def do_GET(self) -> None:
+        self.body()
+        self.say(self.status, f"<Error><Code>{self.code}</Code><Message>no</Message></Error>".encode())
 
-    do_GET = do_PUT = do_HEAD = do
-
-    def log_message(self, *said: Any) -> None:
-        pass
+    do_PUT = do_HEAD = do_GET
 
 
 @pytest.mark.parametrize(
@@ -317,13 +237,10 @@ class Refusing(BaseHTTPRequestHandler):
 def test_what_a_person_must_mend_is_one_line_at_once(
     written: Path, s3: str, monkeypatch: pytest.MonkeyPatch, code: str, status: int, says: str
 ) -> None:
-    handler = type("Handler", (Refusing,), {"code": code, "status": status})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    with pytest.raises(Fixable, match=says) as caught:
-        run(Order(written, s3))
-    server.shutdown()
+    with Listening(type("Because", (Refusing,), {"code": code, "status": status})) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        with pytest.raises(Fixable, match=says) as caught:
+            run(Order(written, s3))
     assert "\n" not in str(caught.value) and s3 in str(caught.value)
 
 

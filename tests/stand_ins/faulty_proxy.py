@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from listening import Listening, Speaker
 
 # What an S3 server says of a session that has ended.
 EXPIRED = (
@@ -19,8 +20,10 @@ EXPIRED = (
     b"<Message>The provided token has expired.</Message></Error>"
 )
 HOP = {"connection", "transfer-encoding", "content-length", "server", "date"}
+SEALS = {"content-length", "content-md5"}  # what would give away that a body was changed
 
 Answer = tuple[int, dict[str, str], bytes]
+Suffer = Callable[["Handler"], None]
 
 
 @dataclass
@@ -28,7 +31,7 @@ class Fault:
     """What befalls the next `times` requests whose path and query match."""
 
     path: str
-    suffer: Callable[["Handler", Answer], None]
+    suffer: Suffer
     times: float
 
 
@@ -40,7 +43,7 @@ class Proxy:
     page: int | None = None  # so many keys in each page of a listing
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def fail(self, path: str, suffer: Callable[["Handler", Answer], None], times: float = 1) -> None:
+    def fail(self, path: str, suffer: Suffer, times: float = 1) -> None:
         self.faults.append(Fault(path, suffer, times))
 
     def seen(self, pattern: str) -> int:
@@ -56,100 +59,104 @@ class Proxy:
         return None
 
 
-def refusing(status: int, body: bytes = b"") -> Callable[["Handler", Answer], None]:
-    return lambda handler, _: handler.say((status, {"Content-Type": "application/xml"}, body))
+def untouched(handler: "Handler") -> None:
+    handler.pass_on(handler.forwarded(handler.sent))
 
 
-def slow(seconds: float) -> Callable[["Handler", Answer], None]:
-    def suffer(handler: "Handler", answer: Answer) -> None:
+def refusing(status: int, said: bytes = b"") -> Suffer:
+    """Whatever was asked is not done."""
+    return lambda handler: handler.say(status, said, {"Content-Type": "application/xml"})
+
+
+def slow(seconds: float) -> Suffer:
+    def suffer(handler: "Handler") -> None:
         time.sleep(seconds)
-        handler.say(answer)
+        untouched(handler)
 
     return suffer
 
 
-def cut(handler: "Handler", answer: Answer) -> None:
+def halved(handler: "Handler") -> None:
+    """Half of what was sent arrives, as if it were all."""
+    handler.pass_on(handler.forwarded(handler.sent[: len(handler.sent) // 2]))
+
+
+def cut(handler: "Handler") -> None:
     """The connection ends in the middle of the body that was announced."""
-    status, headers, body = answer
-    handler.say((status, headers, body[: len(body) // 2]), announced=len(body))
+    status, headers, body = handler.forwarded(handler.sent)
+    handler.pass_on((status, headers, body[: len(body) // 2]), announced=len(body))
     handler.close_connection = True
 
 
-def short(handler: "Handler", answer: Answer) -> None:
+def short(handler: "Handler") -> None:
     """Half of the body, announced as if it were all."""
-    status, headers, body = answer
-    handler.say((status, headers, body[: len(body) // 2]))
+    status, headers, body = handler.forwarded(handler.sent)
+    handler.pass_on((status, headers, body[: len(body) // 2]))
 
 
-def flipped(handler: "Handler", answer: Answer) -> None:
+def flipped(handler: "Handler") -> None:
     """All of the body, with one byte that is another."""
-    status, headers, body = answer
+    status, headers, body = handler.forwarded(handler.sent)
     middle = len(body) // 2
-    handler.say((status, headers, body[:middle] + bytes([body[middle] ^ 0x40]) + body[middle + 1 :]))
+    handler.pass_on((status, headers, body[:middle] + bytes([body[middle] ^ 0x40]) + body[middle + 1 :]))
 
 
-def gone(handler: "Handler", _: Answer) -> None:
-    """The connection ends before anything was said."""
+def gone(handler: "Handler") -> None:
+    """It is done, and the connection ends before anything was said."""
+    handler.forwarded(handler.sent)
     handler.close_connection = True
 
 
-def without(key: str) -> Callable[["Handler", Answer], None]:
+def without(key: str) -> Suffer:
     """A listing that does not know an object yet."""
 
-    def suffer(handler: "Handler", answer: Answer) -> None:
-        status, headers, body = answer
+    def suffer(handler: "Handler") -> None:
+        status, headers, body = handler.forwarded(handler.sent)
         entry = rb"<Contents>(?:(?!</Contents>).)*?<Key>[^<]*" + re.escape(key.encode()) + rb".*?</Contents>"
-        handler.say((status, headers, re.sub(entry, b"", body, flags=re.DOTALL)))
+        handler.pass_on((status, headers, re.sub(entry, b"", body, flags=re.DOTALL)))
 
     return suffer
 
 
-def after(deed: Callable[[], None]) -> Callable[["Handler", Answer], None]:
+def after(deed: Callable[[], None]) -> Suffer:
     """Something happens in the store once this was answered there, before the client hears of it."""
 
-    def suffer(handler: "Handler", answer: Answer) -> None:
+    def suffer(handler: "Handler") -> None:
+        answer = handler.forwarded(handler.sent)
         deed()
-        handler.say(answer)
+        handler.pass_on(answer)
 
     return suffer
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(Speaker):
     proxy: Proxy
-
-    def log_message(self, *_: object) -> None:
-        pass
 
     def do_GET(self) -> None:
         fault = self.proxy.due(f"{self.command} {self.path}")
-        answer = self._forwarded()
-        try:
-            fault.suffer(self, answer) if fault else self.say(answer)
-        except ConnectionError:
-            self.close_connection = True
+        self.sent = self.body()
+        (fault.suffer if fault else untouched)(self)
 
     do_POST = do_PUT = do_HEAD = do_DELETE = do_GET
 
-    def say(self, answer: Answer, announced: int | None = None) -> None:
+    def pass_on(self, answer: Answer, announced: int | None = None) -> None:
         status, headers, body = answer
-        self.send_response(status)
-        for name, value in headers.items():
-            if name.lower() not in HOP:
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body) if announced is None else announced))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        kept = {name: value for name, value in headers.items() if name.lower() not in HOP}
+        if self.command == "HEAD":
+            announced = int(headers.get("Content-Length") or 0)
+        length = len(body) if announced is None else announced
+        self.say(status, body, kept | {"Content-Length": str(length)})
 
-    def _forwarded(self) -> Answer:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+    def forwarded(self, sent: bytes) -> Answer:
         connection = http.client.HTTPConnection(urlsplit(self.proxy.server).netloc, timeout=30)
+        headers = dict(self.headers)
+        if sent != self.sent:
+            headers = {name: value for name, value in headers.items() if name.lower() not in SEALS}
         try:
             path = self.path
             if self.proxy.page and "list-type=2" in path:
                 path += f"&max-keys={self.proxy.page}"
-            connection.request(self.command, path, body, dict(self.headers))
+            connection.request(self.command, path, sent, headers)
             found = connection.getresponse()
             return found.status, dict(found.getheaders()), found.read()
         finally:
@@ -160,14 +167,5 @@ class Handler(BaseHTTPRequestHandler):
 def before(server: str) -> Iterator[tuple[Proxy, str]]:
     """A proxy in front of this server, and its own address."""
     proxy = Proxy(server)
-    handler = type("Bound", (Handler,), {"proxy": proxy})
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    listening.daemon_threads = True
-    thread = threading.Thread(target=listening.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield proxy, f"http://127.0.0.1:{listening.server_port}"
-    finally:
-        listening.shutdown()
-        thread.join()
-        listening.server_close()
+    with Listening(type("Bound", (Handler,), {"proxy": proxy})) as listening:
+        yield proxy, listening.url

@@ -12,9 +12,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from listening import Listening, Speaker
 
 TOKEN = "hf_secret"
 LARGE = (".onnx", ".safetensors")
@@ -99,25 +100,12 @@ class Cut(Exception):
 @contextmanager
 def served() -> Iterator[tuple[StandIn, str]]:
     hub = StandIn()
-    handler = type("Bound", (Handler,), {"hub": hub})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield hub, f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with Listening(type("Bound", (Handler,), {"hub": hub})) as server:
+        yield hub, server.url
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(Speaker):
     hub: StandIn
-
-    def log_message(self, *_: object) -> None:
-        pass
 
     def do_GET(self) -> None:
         self._meet()
@@ -129,11 +117,11 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.calls.append(f"{self.command} {path}")
         try:
             self._suffer(path, after=False)
-            self._read()
+            self.sent = self.body()
             with self.hub.lock:
                 answer = self._answer(path)
             self._suffer(path, after=True)
-            self._say(*answer)
+            self.say(*answer)
         except (Cut, ConnectionError):
             self.close_connection = True
 
@@ -148,29 +136,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.rfile.read(int(self.headers.get("Content-Length", 0)) // 2)
             raise Cut
         else:
-            self._read()
-            self._say(int(fault.how), {"error": "a fault that was asked for"})
+            self.body()
+            self.say(int(fault.how), {"error": "a fault that was asked for"})
             raise Cut
-
-    def _read(self) -> None:
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            self.body = b""
-            while size := int(self.rfile.readline(), 16):
-                self.body += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-        else:
-            self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
-    def _say(self, status: int, answer: Any, headers: dict[str, str] | None = None) -> None:
-        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        self.send_response(status)
-        given = {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}
-        for name, value in given.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
 
     def _answer(self, path: str) -> tuple[Any, ...]:
         if path == "/":
@@ -180,11 +148,11 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             return _error(401, "Invalid credentials in Authorization header")
         if path == "/api/repos/create":
-            return self._create(json.loads(self.body))
+            return self._create(json.loads(self.sent))
         if path == "/api/validate-yaml":
-            return self._validate(json.loads(self.body))
+            return self._validate(json.loads(self.sent))
         if found := re.fullmatch(r"/([\w-]+/[\w-]+)\.git/info/lfs/objects/(batch|verify)", path):
-            return self._batch(json.loads(self.body)) if found[2] == "batch" else self._verify()
+            return self._batch(json.loads(self.sent)) if found[2] == "batch" else self._verify()
         if found := re.fullmatch(r"(?:/datasets)?/([\w-]+/[\w-]+)/resolve/([^/]+)/(.+)", path):
             return self._resolve(*found.groups())
         if found := re.fullmatch(r"/api/(?:models|datasets)/([\w-]+/[\w-]+)(?:/(\w+)(?:/(.+))?)?", path):
@@ -213,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
             case "tree":
                 return 200, [_described(file, data) for file, data in sorted(commit.files.items())]
             case "preupload":
-                return 200, {"files": [_mode(file, commit) for file in json.loads(self.body)["files"]]}
+                return 200, {"files": [_mode(file, commit) for file in json.loads(self.sent)["files"]]}
             case "commit":
                 return self._commit(repo, name, rest)
         return _error(404, f"{what}: no such route")
@@ -244,13 +212,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _stored(self, oid: str) -> tuple[Any, ...]:
         if self.command == "PUT":
-            if hashlib.sha256(self.body).hexdigest() != oid:
+            if hashlib.sha256(self.sent).hexdigest() != oid:
                 return 400, b""
-            self.hub.large[oid] = self.body
+            self.hub.large[oid] = self.sent
         return 200, self.hub.large[oid]
 
     def _commit(self, repo: Repo, name: str, branch: str) -> tuple[Any, ...]:
-        lines = [json.loads(line) for line in self.body.splitlines()]
+        lines = [json.loads(line) for line in self.sent.splitlines()]
         header = lines[0]["value"]
         if header.get("parentCommit") != repo.branches[branch]:
             return _error(412, "A commit has happened since. Please refresh and try again.")
@@ -280,7 +248,7 @@ class Handler(BaseHTTPRequestHandler):
         return 200, {}
 
     def _tag(self, repo: Repo, revision: str) -> tuple[Any, ...]:
-        name, commit = json.loads(self.body)["tag"], repo.at(revision)
+        name, commit = json.loads(self.sent)["tag"], repo.at(revision)
         if name in repo.tags:
             return _error(409, "Tag reference exists already")
         assert commit

@@ -5,12 +5,12 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from listening import Listening, Speaker
 from PIL import Image
 
 from inference_runtime import preprocess
@@ -32,22 +32,20 @@ MUST = {
 MAY = {"seed", "output_format", "negative_prompt", "aspect_ratio", "grow_mask"}
 
 
-class Service(ThreadingHTTPServer):
+class Service(Listening):
     """Says what `moods` holds first, one a request; paints once they are used up."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.moods: list[str] = []
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Speaker):
     server: Service
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.body())
         model = unquote(self.path.split("/")[2])
         self.server.asked.append((model, body))
         match self.server.moods.pop(0) if self.server.moods else "paints":
@@ -58,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
             case "denies":
                 self._refuse(403, "AccessDeniedException", "no access to this model")
             case "moderates":
-                self._answer(200, {"finish_reasons": ["Filter reason: prompt"]})
+                self.say(200, {"finish_reasons": ["Filter reason: prompt"]})
             case "sleeps":
                 threading.Event().wait(3)
             case "paints":
@@ -74,34 +72,19 @@ class Handler(BaseHTTPRequestHandler):
         pixels = np.random.default_rng(body["seed"]).integers(0, 255, (24, 32, 3), np.uint8)
         Image.fromarray(pixels).save(picture, "PNG")
         images = [base64.b64encode(picture.getvalue()).decode()]
-        return self._answer(200, {"images": images, "seeds": [body["seed"]], "finish_reasons": [None]})
+        return self.say(200, {"images": images, "seeds": [body["seed"]], "finish_reasons": [None]})
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        self._answer(status, {"message": message}, code)
-
-    def _answer(self, status: int, said: dict[str, Any], error: str = "") -> None:
-        data = json.dumps(said).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.send_header("Content-Type", "application/json")
-        if error:
-            self.send_header("x-amzn-ErrorType", error)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.say(status, {"message": message}, {"x-amzn-ErrorType": code})
 
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     with Service() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", server.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
         yield server
-        server.shutdown()
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import json
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from listening import Listening, Speaker
 from PIL import Image
 
 from inference_runtime import preprocess
@@ -24,28 +24,26 @@ FIELDS = {"prompt": str, "negative_prompt": str, "video": str, "resolution": str
 FIELDS |= {"num_steps": int, "seed": int, "edge": dict}
 
 
-class Nim(ThreadingHTTPServer):
-    daemon_threads = True
-
+class Nim(Listening):
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.moods: list[str] = []
         self.asked = 0
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Speaker):
     server: Nim
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.body())
         self.server.asked += 1
         match self.server.moods.pop(0) if self.server.moods else "paints":
             case "busy":
-                self._answer(503, {"detail": "busy"})
+                self.say(503, {"detail": "busy"})
             case "refuses":
-                self._answer(422, {"detail": "resolution: not one of 256, 480, 720"})
+                self.say(422, {"detail": "resolution: not one of 256, 480, 720"})
             case "empty":
-                self._answer(200, {"b64_video": "", "seed": 1})
+                self.say(200, {"b64_video": "", "seed": 1})
             case "sleeps":
                 threading.Event().wait(3)
             case _:
@@ -54,21 +52,11 @@ class Handler(BaseHTTPRequestHandler):
     def _paint(self, body: dict[str, Any]) -> None:
         wrong = {key for key, kind in FIELDS.items() if not isinstance(body.get(key), kind)}
         if wrong or set(body) != set(FIELDS) or self.path != "/v1/infer":
-            return self._answer(422, {"detail": sorted(wrong or set(body) ^ set(FIELDS))})
+            return self.say(422, {"detail": sorted(wrong or set(body) ^ set(FIELDS))})
         frames = _frames(base64.b64decode(body["video"]))
         dark = Image.fromarray((frames[0] * 0.4).astype(np.uint8))
         video = base64.b64encode(cosmos_service.video(dark)).decode()
-        return self._answer(200, {"b64_video": video, "seed": body["seed"]})
-
-    def _answer(self, status: int, said: dict[str, Any]) -> None:
-        data = json.dumps(said).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        return self.say(200, {"b64_video": video, "seed": body["seed"]})
 
 
 def _frames(mp4: bytes) -> list[Any]:
@@ -84,9 +72,7 @@ def _frames(mp4: bytes) -> list[Any]:
 @pytest.fixture
 def nim() -> Iterator[Nim]:
     with Nim() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
-        server.shutdown()
 
 
 @pytest.fixture

@@ -6,16 +6,15 @@ import json
 import os
 import random
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from listening import Listening, Speaker
 from PIL import Image
 
 from inference_runtime.errors import Fixable
@@ -31,58 +30,38 @@ Orders = Callable[..., Order]
 Settings = Callable[..., Synthesize]
 
 
-class Till(ThreadingHTTPServer):
+class Till(Listening):
     """A service that counts what it is asked and takes its price the moment that it is."""
 
-    daemon_threads = True
-    request_queue_size = 64
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.asked: Counter[int] = Counter()
         self.pause = 0.0
         self.broken = False
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Speaker):
     server: Till
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.body())
         if self.server.broken:
-            return self._answer(400, {"message": "Malformed"}, "ModelErrorException")
+            return self.say(400, {"message": "Malformed"}, {"x-amzn-ErrorType": "ModelErrorException"})
         self.server.asked[body["seed"]] += 1
         time.sleep(self.server.pause)
         picture = io.BytesIO()
         pixels = np.random.default_rng(body["seed"]).integers(0, 255, (24, 32, 3), np.uint8)
         Image.fromarray(pixels).save(picture, "PNG")
-        self._answer(200, {"images": [base64.b64encode(picture.getvalue()).decode()]})
-        return None
-
-    def _answer(self, status: int, said: dict[str, Any], error: str = "") -> None:
-        data = json.dumps(said).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        if error:
-            self.send_header("x-amzn-ErrorType", error)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        return self.say(200, {"images": [base64.b64encode(picture.getvalue()).decode()]})
 
 
 @pytest.fixture
 def till(monkeypatch: pytest.MonkeyPatch) -> Iterator[Till]:
     with Till() as server:
-        # The hunted children leave half a conversation behind; that is no news.
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", server.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
         yield server
-        server.shutdown()
 
 
 @pytest.fixture
