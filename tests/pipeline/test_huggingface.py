@@ -12,16 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import brightness
 import hub_stand_in
 import numpy as np
 import pytest
 import yaml
 from hub_stand_in import TOKEN, StandIn
-from onnx import TensorProto, helper
 from safetensors.numpy import save_file
 
-from inference_runtime import bundle
-from inference_runtime.preprocess import Preprocess
 from pipeline import hub
 
 ROOT = Path(__file__).parents[2]
@@ -32,42 +30,15 @@ NOTICE = "weights under the Apache License, Version 2.0\n"
 PUBLISHED = ["LICENSE.md", "NOTICE", "README.md", "bundle.json", "head.safetensors", "model.onnx"]
 
 
-def graph(gain: float) -> bytes:
-    """pixels uint8 [N,8,8,3] -> logit [N]: how bright."""
-    nodes = [
-        helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["float", "axes"], ["mean"], keepdims=0),
-        helper.make_node("Mul", ["mean", "gain"], ["logit"]),
-    ]
-    constants = [
-        helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3]),
-        helper.make_tensor("gain", TensorProto.FLOAT, [], [gain]),
-    ]
-    pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", 8, 8, 3])
-    logit = helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["n"])
-    drawn = helper.make_graph(nodes, "brightness", [pixels], [logit], constants)
-    model = helper.make_model(drawn, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    return bytes(model.SerializeToString())
-
-
 def sealed(folder: Path, gain: float, notice: str = NOTICE, **more: bytes) -> str:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / "model.onnx").write_bytes(graph(gain))
     (folder / "NOTICE").write_text(notice)
     save_file({"head": np.full(4, gain, np.float32)}, folder / "head.safetensors")
     for name, data in more.items():
         (folder / name.replace("_", ".")).write_bytes(data)
-    made = bundle.seal(
-        folder,
-        classes=("clear", "roadwork"),
-        preprocess=Preprocess(8, 8),
-        engines={"onnx": {"file": "model.onnx", "precision": "fp32", "opset": 18}},
-        calibration={},
-        lineage={"table": "0" * 64, "backbone": {"name": "tiny", "weights": "1" * 40}},
-        holdout=None,
-    )
-    return made.id
+    lineage = {"table": "0" * 64, "backbone": {"name": "tiny", "weights": "1" * 40}}
+    return brightness.sealed(folder, 8, gain, lineage=lineage).id
 
 
 @dataclass

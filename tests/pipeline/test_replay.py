@@ -7,14 +7,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import brightness
 import numpy as np
 import polars as pl
 import pytest
-from onnx import TensorProto, helper
 
-from inference_runtime import bundle
 from inference_runtime.errors import Fixable
-from inference_runtime.preprocess import Preprocess
 from pipeline import challenge, params, replay
 from pipeline.replay import answering, campaign, pay, pictures, scores
 from pipeline.world import base
@@ -30,35 +28,7 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def sealed(tmp_path: Path) -> Path:
     """A bundle that calls bright pictures roadwork."""
-    folder = tmp_path / "bundle"
-    folder.mkdir()
-    nodes = [
-        helper.make_node("Cast", ["pixels"], ["light"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["light", "axes"], ["mean"], keepdims=0),
-        helper.make_node("Sub", ["mean", "grey"], ["logit"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "brightness",
-        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["N", 32, 32, 3])],
-        [helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["N"])],
-        [
-            helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3]),
-            helper.make_tensor("grey", TensorProto.FLOAT, [], [100.0]),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
-    (folder / "model.onnx").write_bytes(model.SerializeToString())
-    bundle.seal(
-        folder,
-        classes=("clear", "roadwork"),
-        preprocess=Preprocess(32, 32),
-        engines={"onnx": {"file": "model.onnx", "precision": "fp32"}},
-        calibration={},
-        lineage={},
-        holdout=None,
-    )
-    return folder
+    return brightness.sealed(tmp_path / "bundle", 32, slope=1.0, offset=100.0).folder
 
 
 def a_table(right: float, count: int = 2000, per_picture: int = 4) -> pl.DataFrame:

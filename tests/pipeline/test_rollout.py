@@ -16,17 +16,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import brightness
 import numpy as np
 import pytest
 import yaml
 from listening import Listening, Speaker
-from onnx import TensorProto, helper
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from inference_runtime import bundle
 from inference_runtime.errors import Fixable
-from inference_runtime.preprocess import Preprocess
 from pipeline import hub, params, rollout
 from pipeline.hub.folder import Folder
 from pipeline.params import Params
@@ -39,26 +37,6 @@ NUMBERS = count()
 BRISK = {"shadow": 60, "canary": 30, "share": 0.5, "watch": 60}
 SCORES = {"challenger": {"confusion": {"hits": 960, "misses": 40, "rejections": 960, "alarms": 40}}}
 GATE = {"gold": {"n": 2000, "won": 40, "lost": 20}, "scores": SCORES}
-
-
-def graph(fence: float, gain: float = 20.0) -> bytes:
-    """pixels uint8 [N,8,8,3] -> logit: how much brighter than the fence."""
-    nodes = [
-        helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["float", "axes"], ["mean"], keepdims=0),
-        helper.make_node("Mul", ["mean", "scale"], ["scaled"]),
-        helper.make_node("Sub", ["scaled", "middle"], ["logit"]),
-    ]
-    constants = [
-        helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3]),
-        helper.make_tensor("scale", TensorProto.FLOAT, [], [gain / 255]),
-        helper.make_tensor("middle", TensorProto.FLOAT, [], [gain * fence]),
-    ]
-    pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", 8, 8, 3])
-    logit = helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["n"])
-    drawn = helper.make_graph(nodes, "brightness", [pixels], [logit], constants)
-    model = helper.make_model(drawn, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    return bytes(model.SerializeToString())
 
 
 def grey(level: int) -> bytes:
@@ -83,19 +61,9 @@ class House:
     refused: list[int] = field(default_factory=list)
 
     def release(self, fence: float, gain: float = 20.0, verdict: dict[str, Any] = GATE) -> hub.Release:
-        """A model that passed the gate: whatever it is, the verdict says so."""
+        """A model that tells what is brighter than its fence; that it passed the gate says the verdict."""
         folder = self.folder / f"fence-{fence}-{gain}"
-        folder.mkdir()
-        (folder / "model.onnx").write_bytes(graph(fence, gain))
-        sealed = bundle.seal(
-            folder,
-            classes=("clear", "roadwork"),
-            preprocess=Preprocess(8, 8),
-            engines={"onnx": {"file": "model.onnx", "precision": "fp32", "opset": 18}},
-            calibration={},
-            lineage={},
-            holdout=None,
-        )
+        sealed = brightness.sealed(folder, 8, slope=gain / 255, offset=gain * fence)
         champion = hub.reigning(self.shelf)
         version = hub.next_version(self.shelf.releases())
         beat = champion.bundle if champion else None

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import brightness
 import psutil
 import pytest
 
 from inference_runtime import bundle
 from inference_runtime.errors import Fixable
-from inference_runtime.preprocess import Preprocess
 from pipeline import services
 from pipeline.services import mongo, records, remains, runtime, supervise
 from pipeline.services.records import Record
@@ -325,36 +325,7 @@ def test_no_mongod_says_make_setup(house: Path, monkeypatch: pytest.MonkeyPatch)
 
 def bundled(folder: Path, logit: float) -> Path:
     """A bundle that gives every picture the same answer."""
-    from onnx import TensorProto, helper
-
-    pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", 8, 8, 3])
-    answer = helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["n"])
-    constants = [
-        helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3]),
-        helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0]),
-        helper.make_tensor("same", TensorProto.FLOAT, [], [logit]),
-    ]
-    nodes = [
-        helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["float", "axes"], ["mean"], keepdims=0),
-        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
-        helper.make_node("Add", ["nothing", "same"], ["logit"]),
-    ]
-    graph = helper.make_graph(nodes, "same", [pixels], [answer], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    folder.mkdir()
-    (folder / "model.onnx").write_bytes(model.SerializeToString())
-    engines = {"onnx": {"file": "model.onnx", "precision": "fp32", "opset": 18}}
-    bundle.seal(
-        folder,
-        classes=["clear", "roadwork"],
-        preprocess=Preprocess(8, 8),
-        engines=engines,
-        calibration={"temperature": 1.0, "bias": 0.0},
-        lineage={},
-        holdout=None,
-    )
-    return folder
+    return brightness.sealed(folder, 8, slope=0.0, offset=-logit).folder
 
 
 def test_the_runtime_serves_the_champion_and_swaps_without_a_restart(house: Path) -> None:

@@ -12,16 +12,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import brightness
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 from PIL import Image
 
-from inference_runtime import bundle
 from inference_runtime.bundle import Bundle
 from inference_runtime.journal import Entry, read, segments
-from inference_runtime.preprocess import Preprocess
 
 SIDE = 32
 TOKEN = "open sesame"
@@ -36,25 +33,6 @@ OnnxEngine.logits = lambda self, pixels: (time.sleep(0.15), fast(self, pixels))[
 """
 
 
-def brightness_model(gain: float, side: int) -> onnx.ModelProto:
-    """pixels uint8 [N,H,W,3] -> logit float32 [N] = gain * (mean / 255 - 0.5)."""
-    nodes = [
-        helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["float", "axes"], ["mean"], keepdims=0),
-        helper.make_node("Mul", ["mean", "scale"], ["scaled"]),
-        helper.make_node("Sub", ["scaled", "middle"], ["logit"]),
-    ]
-    constants = [
-        helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3]),
-        helper.make_tensor("scale", TensorProto.FLOAT, [], [gain / 255]),
-        helper.make_tensor("middle", TensorProto.FLOAT, [], [gain / 2]),
-    ]
-    pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", side, side, 3])
-    logit = helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["n"])
-    graph = helper.make_graph(nodes, "brightness", [pixels], [logit], constants)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-
-
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> Callable[..., Bundle]:
     """Another gain makes another bundle."""
@@ -65,17 +43,14 @@ def make_bundle(tmp_path: Path) -> Callable[..., Bundle]:
         classes: tuple[str, str] = ("clear", "roadwork"),
         cascade: dict[str, Any] | None = None,
     ) -> Bundle:
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / "model.onnx").write_bytes(brightness_model(gain, SIDE).SerializeToString())
-        return bundle.seal(
-            folder,
+        return brightness.sealed(
+            tmp_path / name,
+            SIDE,
+            slope=gain / 255,
+            offset=gain / 2,
             classes=classes,
-            preprocess=Preprocess(SIDE, SIDE),
-            engines={"onnx": {"file": "model.onnx", "precision": "fp32", "opset": 18}},
             calibration={"temperature": 1.0, "bias": 0.0},
             lineage={"table": "0" * 64},
-            holdout=None,
             cascade=cascade,
         )
 
