@@ -1,4 +1,4 @@
-"""Progress as plain lines on stderr, at most one a second: readable in a terminal and in a log."""
+"""Progress as plain lines on stderr: one a second at first, rarer as it lasts, so that logs stay readable."""
 
 import sys
 import time
@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 T = TypeVar("T")
+FIRST_SECONDS, LONGEST_SECONDS = 1.0, 30.0
+SHARE = 0.1  # of what has passed, until the next line
 
 
 def say(line: str) -> None:
@@ -13,20 +15,20 @@ def say(line: str) -> None:
 
 
 class Progress(Iterable[T]):
-    def __init__(self, items: Iterable[T], what: str, total: int | None = None, every: float = 1.0) -> None:
-        self.items, self.what, self.every = items, what, every
+    def __init__(self, items: Iterable[T], what: str, total: int | None = None) -> None:
+        self.items, self.what = items, what
         self.total = len(items) if total is None and isinstance(items, Sized) else total
 
     def __iter__(self) -> Iterator[T]:
         started = spoken = time.monotonic()
-        done = 0
+        done = told = 0
         for done, item in enumerate(self.items, 1):
             yield item
             now = time.monotonic()
-            if now - spoken >= self.every:
-                spoken = now
+            if now - spoken >= min(max(FIRST_SECONDS, SHARE * (now - started)), LONGEST_SECONDS):
+                spoken, told = now, done
                 say(self._line(done, now - started))
-        if spoken != started:
+        if 0 < told < done:
             say(self._line(done, time.monotonic() - started))
 
     def _line(self, done: int, seconds: float) -> str:
