@@ -27,7 +27,6 @@ class Given:
     role: Role
     unseen: Unseen | None
     within: float | None = None  # seconds that the model had; whoever answers again is held to the same
-    stage: str = "first"  # "second" when a cascade was asked and answered
 
 
 def given(turn: Turn, picture: Picture, within: float, metrics: Metrics, cache: Cache | None = None) -> Given:

@@ -5,14 +5,14 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from inference_runtime.asking import Given
 from inference_runtime.bundle import Bundle
 from inference_runtime.errors import ImageError
 from inference_runtime.exchange import Exchange
 from inference_runtime.metrics import Metrics
-from inference_runtime.predictor import Answer, Predictor, logit_of
+from inference_runtime.predictor import Advice, Predictor, logit_of
 
 # Asked at once; more of them would wait for an endpoint that is slow already, and their first answers stand.
 ASKED_AT_ONCE = 8
@@ -21,12 +21,18 @@ RESERVE_SECONDS = 0.1
 
 log = logging.getLogger("inference_runtime")
 
-Second = Callable[[bytes, Bundle, float], float]
 Found = Given | ImageError
 
 
 class NoOpinion(Exception):
     """The second has none, or not in time."""
+
+
+class Second(Protocol):
+    name: str  # by which the journal remembers whose opinion it was
+
+    def __call__(self, data: bytes, bundle: Bundle, seconds: float) -> float:
+        """The probability that it gives; NoOpinion when there is none within so many seconds."""
 
 
 class Cascade:
@@ -71,18 +77,22 @@ class Cascade:
             log.debug("cascade: %s", error)
             return one
         self._metrics.count("cascade_total", outcome="second")
-        p = one.answer.p + one.bundle.band.blend * (second - one.answer.p)
-        return replace(one, answer=replace(one.answer, p=p, logit=logit_of(p)), stage="second")
+        first = one.answer.p
+        p = first + one.bundle.band.blend * (second - first)
+        advice = Advice(first, second, self._second.name)
+        return replace(one, answer=replace(one.answer, p=p, logit=logit_of(p), advice=advice))
 
 
-def from_predictor(predictor: Predictor) -> Second:
-    def second(data: bytes, bundle: Bundle, seconds: float) -> float:
-        answer: Answer | ImageError = predictor.predict([data])[0]
+class OfBundle:
+    def __init__(self, predictor: Predictor) -> None:
+        self.name = predictor.bundle.id
+        self._predictor = predictor
+
+    def __call__(self, data: bytes, bundle: Bundle, seconds: float) -> float:
+        (answer,) = self._predictor.predict([data])
         if isinstance(answer, ImageError):
             raise NoOpinion(str(answer))
         return answer.p
-
-    return second
 
 
 def _is_doubtful(one: Any) -> bool:

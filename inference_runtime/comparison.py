@@ -65,7 +65,8 @@ class Comparison:
     def met(self, given: Answer, unseen: Answer) -> None:
         with self._lock:
             self._both += 1
-            self._disagree += (given.p > 0.5) != (unseen.p > 0.5)
+            # Of the bundles: whoever was asked unseen had no second opinion.
+            self._disagree += (given.own_p > 0.5) != (unseen.own_p > 0.5)
 
     def dropped(self) -> None:
         """An unseen answer that there was no time for."""

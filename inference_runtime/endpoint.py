@@ -25,10 +25,9 @@ class Endpoint:
             raise Fixable(f"--cascade-url: {url!r} is no http(s) address, such as http://127.0.0.1:8000/v1")
         self._place, self._host, self._port = parts.path.rstrip("/"), parts.hostname, parts.port
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._model, self._key = model, key
+        self.name, self._key = model, key
 
     def __call__(self, data: bytes, bundle: Bundle, seconds: float) -> float:
-        """The probability of yes; NoOpinion when there is none within so many seconds."""
         until = time.monotonic() + seconds
         connection = self._kind(self._host, self._port, timeout=seconds)
         try:
@@ -56,7 +55,7 @@ class Endpoint:
             {"type": "text", "text": question},
             {"type": "image_url", "image_url": {"url": picture}},
         ]
-        asked = {"model": self._model, "messages": [{"role": "user", "content": content}]}
+        asked = {"model": self.name, "messages": [{"role": "user", "content": content}]}
         return json.dumps(
             asked | {"max_tokens": 1, "temperature": 0, "logprobs": True, "top_logprobs": 10}
         ).encode()

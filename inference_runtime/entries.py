@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 from inference_runtime.segment import CLOSED, OPEN, entry_of
 
@@ -12,18 +13,26 @@ REDACTED = "redacted"  # as the redaction gave it back; `image` names those byte
 WITHHELD = "withheld"  # the redaction gave nothing back
 SHED = "shed"  # the disk was too full or too slow
 
+NUMBER = (int, float)
 KINDS: Mapping[str, type | tuple[type, ...]] = {
     "id": str,
     "at": str,
     "image": str,
-    "p": (int, float),
+    "p": NUMBER,
     "bundle": str,
     "width": int,
     "height": int,
-    "ms": (int, float),
+    "ms": NUMBER,
 }
-# Newer than the first journals, whose lines lack them.
-ADDED = ("request", "role", "kept")
+# Newer than the first journals, whose lines lack them, or not of every entry.
+ADDED: Mapping[str, type | tuple[type, ...]] = {
+    "request": str,
+    "role": str,
+    "kept": str,
+    "first": NUMBER,
+    "second": NUMBER,
+    "by": str,
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,13 @@ class Entry:
     request: str = ""  # shared by the entries of one request
     role: str = "serve"  # or "canary": the answer given; "shadow": one that nobody saw
     kept: str = STORED  # what became of the image
+    first: float | None = None  # what the bundle said alone, where a second opinion came to `p`
+    second: float | None = None  # that opinion
+    by: str | None = None  # and whose it was
+
+    def said(self) -> dict[str, Any]:
+        """As a line of the journal says it: what there was none of is left out."""
+        return {key: value for key, value in vars(self).items() if value is not None}
 
     @property
     def has_image(self) -> bool:
@@ -87,7 +103,7 @@ def _entry_of(line: bytes) -> Entry:
     for key, kind in KINDS.items():
         if not isinstance(found.get(key), kind):
             raise ValueError(f"{key} is missing or of the wrong type")
-    for key in ADDED:
-        if not isinstance(found.get(key, ""), str):
+    for key, kind in ADDED.items():
+        if key in found and not isinstance(found[key], kind):
             raise ValueError(f"{key} is of the wrong type")
     return Entry(**{key: found[key] for key in (*KINDS, *ADDED) if key in found})

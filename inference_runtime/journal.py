@@ -153,7 +153,7 @@ class Journal:
             self._segment, self._lines = Segment(self._folder / "segments", self._folder / "drafts"), 0
             self._ends = time.monotonic() + self._keeping.segment_seconds
         entries = [self._entry(self._segment, *both) for both in zip(batch, kept, strict=True)]
-        self._segment.write(b"".join(line_of(asdict(entry)) for entry in entries))
+        self._segment.write(b"".join(line_of(entry.said()) for entry in entries))
         return [entry.id for entry in entries]
 
     def _entry(self, segment: Segment, waiting: _Waiting, kept: Kept) -> Entry:
@@ -172,6 +172,7 @@ class Journal:
             request=waiting.request,
             role=waiting.role,
             kept=kept[1],
+            **(asdict(answer.advice) if answer.advice else {}),
         )
 
     def _end_old_segment(self) -> None:

@@ -17,8 +17,17 @@ from inference_runtime.preprocess import Pixels, Preprocess
 
 
 @dataclass(frozen=True)
+class Advice:
+    """What the answer would have been without a second opinion, what that was, and whose."""
+
+    first: float
+    second: float
+    by: str
+
+
+@dataclass(frozen=True)
 class Answer:
-    """What one bundle says about one image."""
+    """What one bundle says about one image, after a second opinion if one was asked for and came."""
 
     p: float
     logit: float
@@ -26,6 +35,12 @@ class Answer:
     bundle: str
     width: int
     height: int
+    advice: Advice | None = None
+
+    @property
+    def own_p(self) -> float:
+        """Of the bundle alone."""
+        return self.advice.first if self.advice else self.p
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def _answer(given: Given, entry: str | None, staged: bool) -> dict[str, Any]:
         "image": answer.image,
         "bundle": answer.bundle,
         "entry": entry,
-        **({"stage": given.stage} if staged else {}),
+        **({"stage": "second" if answer.advice else "first"} if staged else {}),
     }
 
 

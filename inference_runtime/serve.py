@@ -96,12 +96,12 @@ def _settings(given: argparse.Namespace) -> "Settings":
 
 
 def _second(given: argparse.Namespace) -> "Second | None":
-    from inference_runtime.cascade import from_predictor
+    from inference_runtime.cascade import OfBundle
     from inference_runtime.endpoint import Endpoint
     from inference_runtime.probe import loaded
 
     if given.cascade_bundle:
-        return from_predictor(loaded(given.cascade_bundle))
+        return OfBundle(loaded(given.cascade_bundle))
     if given.cascade_url:
         return Endpoint(given.cascade_url, given.cascade_model, os.environ.get("RUNTIME_CASCADE_KEY"))
     return None

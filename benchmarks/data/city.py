@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -91,7 +90,7 @@ def segment(folder: Path, names: list[str], start: int) -> None:
         for line, image in enumerate(names * EACH, 1):
             moment = f"{at + timedelta(milliseconds=line):%Y-%m-%dT%H:%M:%S.%fZ}"
             entry = Entry(f"{name}-{line}", moment, image, float(rng.random()), "b" * 16, 16, 16, 3.0)
-            file.write(line_of(asdict(entry)))
+            file.write(line_of(entry.said()))
 
 
 def labelled(folder: Path, names: list[str], start: int) -> None:

@@ -24,7 +24,8 @@ def run(
     out: Path,
 ) -> None:
     pulled, cases = samples.read(pull), samples.read(mine)
-    whole = gathered(params, fresh, pulled, cases, pull, synthesize)
+    predictions = samples.read(pull, "predictions.parquet")
+    whole = gathered(params, fresh, pulled, predictions, cases, synthesize)
     gone = frozen.keep(whole)
     pairs = search.pairs(whole, kin, backbone)
     whole = splits.divided(families.merged(whole, pairs), params.dev, fresh)
@@ -36,7 +37,7 @@ def run(
     samples.write(table, out)
     samples.keep(pairs, out / "pairs.parquet")
     proof.write(findings, out / "proof.json")
-    found = review.looked_at(pulled, table, quality, backbone)
+    found = review.looked_at(pulled, predictions, table, quality, backbone)
     review.write(found, review.Night(pulled, cases, table, left_out, pairs, findings, gone), quality, out)
     card.write(table, left_out, pairs, found, kin, params, out)
     review.show(found, table, people, quality)
@@ -44,7 +45,12 @@ def run(
 
 
 def gathered(
-    params: Assemble, fresh: Fresh, pulled: pl.DataFrame, cases: pl.DataFrame, pull: Path, synthesize: Path
+    params: Assemble,
+    fresh: Fresh,
+    pulled: pl.DataFrame,
+    predictions: pl.DataFrame,
+    cases: pl.DataFrame,
+    synthesize: Path,
 ) -> pl.DataFrame:
     """All that may teach or judge, each with its kind and its weight."""
     reasons = cases.select("image", "reason", "probability")
@@ -52,7 +58,7 @@ def gathered(
     painted = samples.read(synthesize)
     table = pl.concat([samples.conform(part, samples.ASSEMBLED) for part in (real, painted)])
     table = table.with_columns(kind=mixing.kind())
-    agreed = pseudo.agreed(pulled, samples.read(pull, "predictions.parquet"), params.pseudo, fresh)
+    agreed = pseudo.agreed(pulled, predictions, params.pseudo, fresh)
     unseen = samples.conform(agreed.with_columns(kind=pl.lit("pseudo")), samples.ASSEMBLED)
     return mixing.weighted(pl.concat([table, unseen]), params)
 

@@ -9,7 +9,8 @@ from pipeline import features, samples
 from pipeline.assemble import proof
 from pipeline.assemble.splits import UNSEEN
 from pipeline.params import Backbone, People, Quality
-from pipeline.quality import faults, report, suspects
+from pipeline.quality import faults, opinions, report, suspects
+from pipeline.quality.opinions import Opinion
 from pipeline.quality.shift import Shift, shifts
 
 CONFIRMED = "confirmed"  # the tag by which a person says that a label in doubt is right
@@ -21,6 +22,7 @@ class Found:
     suspects: pl.DataFrame
     faults: pl.DataFrame
     shifts: tuple[Shift, ...]
+    opinions: tuple[Opinion, ...]
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,19 @@ class Night:
     gone: int
 
 
-def looked_at(pulled: pl.DataFrame, table: pl.DataFrame, params: Quality, backbone: Backbone) -> Found:
+def looked_at(
+    pulled: pl.DataFrame,
+    predictions: pl.DataFrame,
+    table: pl.DataFrame,
+    params: Quality,
+    backbone: Backbone,
+) -> Found:
     facts = faults.measured(pulled["image"].to_list())
     return Found(
         suspects=_suspects(table, params, backbone),
         faults=faults.faulty(facts, params.faults),
         shifts=shifts(pulled, params.drift, backbone),
+        opinions=opinions.opinions(pulled, predictions),
     )
 
 
@@ -67,6 +76,7 @@ def write(found: Found, night: Night, params: Quality, out: Path) -> None:
         suspects=found.suspects,
         faults=found.faults,
         shifts=found.shifts,
+        opinions=found.opinions,
         painters=tuple(told),
         gone=night.gone,
         review=params.suspects.review,

@@ -26,11 +26,13 @@ def entropy(p: Numbers) -> Numbers:
 def disagreement(predictions: pl.DataFrame) -> pl.DataFrame:
     """Of each image how far apart its voices are (image, score).
 
-    A voice is a role of the journal: the champion's answers, a shadow's, a second stage's, each the latest.
+    A voice is a role of the journal, the champion's or a shadow's, or a second opinion; each says its latest.
     An image that one voice alone has answered is not in the table.
     """
-    voice = pl.col("role").replace({"canary": "serve"})
-    latest = predictions.with_columns(voice=voice).sort("at", "id").unique(("image", "voice"), keep="last")
+    role = pl.col("role").replace({"canary": "serve"})
+    alone = predictions.with_columns(voice=role, p=pl.coalesce("first", "p"))
+    seconds = predictions.with_columns(voice=pl.lit("second"), p="second").drop_nulls("p")
+    latest = pl.concat([alone, seconds]).sort("at", "id").unique(("image", "voice"), keep="last")
     apart = (pl.col("p").max() - pl.col("p").min()).alias("score")
     told = latest.group_by("image").agg(apart, voices=pl.len())
     return told.filter(pl.col("voices") > 1).select("image", "score").sort("image")

@@ -18,10 +18,7 @@ from pipeline.pull.segments import ENTRIES, Reading, reading
 AS_SENT = "native"  # the validator has cropped already; nothing may be cut again
 BATCH = 64 << 20  # bytes of segments that become one haul: what a kill can cost
 
-PREDICTIONS = {
-    key: ENTRIES[key]
-    for key in ("id", "at", "image", "p", "bundle", "width", "height", "ms", "request", "role")
-}
+PREDICTIONS = {key: kind for key, kind in ENTRIES.items() if key not in ("segment", "line", "pictured")}
 
 
 def read(params: Pull, until: datetime, quarantine: Quarantine, known: Collection[str]) -> pl.DataFrame:

@@ -25,7 +25,7 @@ from pipeline.pull.quarantine import SCHEMA as BROKEN
 from pipeline.pull.segments import ENTRIES, Reading
 from pipeline.store import Object
 
-VERSION = 1  # of what is kept of a line, and of the rules it is checked by; raise it and all is read again
+VERSION = 2  # of what is kept of a line, and of the rules it is checked by; raise it and all is read again
 SEGMENTS = {"name": pl.String, "size": pl.Int64, "mark": pl.String}
 FILES = {"entries": ENTRIES, "segments": SEGMENTS, "broken": BROKEN}
 STAMP = "%Y%m%dT%H%M%SZ"

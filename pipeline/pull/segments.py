@@ -13,7 +13,7 @@ from pipeline import samples
 from pipeline.pull.quarantine import SCHEMA as BROKEN
 from pipeline.store import Object, Store
 
-SAID = ("id", "image", "p", "bundle", "width", "height", "ms", "request", "role")
+SAID = ("id", "image", "p", "bundle", "width", "height", "ms", "request", "role", "first", "second", "by")
 ENTRIES: dict[str, Any] = {
     "segment": pl.String,
     "line": pl.Int64,
@@ -28,6 +28,10 @@ ENTRIES: dict[str, Any] = {
     "ms": pl.Float64,
     "request": pl.String,
     "role": pl.String,
+    # Where a second opinion came to p; else null.
+    "first": pl.Float64,  # what the bundle said alone
+    "second": pl.Float64,
+    "by": pl.String,  # whose that was
 }
 AS_SAID = ENTRIES | {"width": pl.Float64, "height": pl.Float64}  # any number that JSON can say
 SIDE = 100_000  # pixels; a longer one is damage
@@ -40,6 +44,8 @@ RULES = {
     "p is not between 0 and 1": pl.col("p").is_between(0, 1),
     "width is no number of pixels": pl.col("width").is_between(1, SIDE),
     "height is no number of pixels": pl.col("height").is_between(1, SIDE),
+    "first is not between 0 and 1": pl.col("first").is_null() | pl.col("first").is_between(0, 1),
+    "second is not between 0 and 1": pl.col("second").is_null() | pl.col("second").is_between(0, 1),
 }
 
 

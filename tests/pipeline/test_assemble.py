@@ -46,6 +46,7 @@ def strangers(monkeypatch: pytest.MonkeyPatch, quality: Quality) -> None:
         pl.DataFrame(schema=suspects.FOUND),
         pl.DataFrame(schema={"image": pl.String, "faults": pl.List(pl.String)}),
         (),
+        (),
     )
     monkeypatch.setattr(review, "looked_at", lambda *_: nothing)
     monkeypatch.setattr(assemble, "run", partial(assemble.run, PARAMS, KIN, quality, FRESH, NOBODY, NONE))

@@ -15,6 +15,7 @@ from pipeline import images, mine, params, samples, scores
 from pipeline.diversity import farthest_first
 from pipeline.mine import asked, blind, cold, criteria, deficit, evidence, judged, select
 from pipeline.params import Backbone, Fresh, Mine, People
+from pipeline.pull.journal import PREDICTIONS
 
 PARAMS = params.load(Path(__file__).parents[2] / "params.yaml").mine
 NAN = float("nan")
@@ -52,13 +53,25 @@ def test_entropy_is_whole_where_all_is_possible_and_ranks_two_classes_as_margin(
 def test_disagreement_compares_the_latest_of_each_voice_and_takes_a_canary_for_the_champion() -> None:
     said = [
         *[("a", "serve", 0.9), ("a", "shadow", 0.9), ("a", "shadow", 0.2), ("a", "canary", 0.8)],
-        *[("b", "serve", 0.1), ("b", "canary", 0.9), ("c", "second", 0.4), ("c", "serve", 0.6)],
+        *[("b", "serve", 0.1), ("b", "canary", 0.9)],
     ]
-    table = pl.DataFrame(said, schema=["image", "role", "p"], orient="row").with_row_index("id")
-    table = table.with_columns(at=pl.lit(START) + pl.duration(minutes="id"))
+    table = told(pl.DataFrame(said, schema=["image", "role", "p"], orient="row"))
     found = criteria.disagreement(table)
-    assert found["image"].to_list() == ["a", "c"]
-    assert found["score"].to_list() == pytest.approx([0.6, 0.2])
+    assert found["image"].to_list() == ["a"]
+    assert found["score"].to_list() == pytest.approx([0.6])
+
+
+def test_a_second_opinion_disagrees_with_what_the_bundle_said_alone() -> None:
+    said = [("a", 0.6, 0.4, 0.8), ("a", 0.5, 0.4, 0.6), ("b", 0.9, None, None)]
+    table = pl.DataFrame(said, schema=["image", "p", "first", "second"], orient="row")
+    found = criteria.disagreement(told(table.with_columns(role=pl.lit("serve"))))
+    assert found.rows() == [("a", pytest.approx(0.2))]
+
+
+def told(table: pl.DataFrame) -> pl.DataFrame:
+    """As the journal tells them, a minute after the other."""
+    numbered = table.with_row_index("id").with_columns(at=pl.lit(START) + pl.duration(minutes="id"))
+    return samples.conform(numbered, PREDICTIONS)
 
 
 def test_views_on_both_sides_of_the_fence_are_unstable() -> None:
@@ -281,6 +294,7 @@ def mined(home: Path, picture: Callable[..., bytes]) -> Callable[..., pl.DataFra
             tags=pl.lit(["night"], pl.List(pl.String)),
         )
         answers = table.select("image", "at", "p", id="image", role=pl.lit("serve"))
+        answers = samples.conform(answers, PREDICTIONS)
         shadows = answers.head(3).with_columns(
             role=pl.lit("shadow"), p=1 - pl.col("p"), id=pl.col("id") + "s"
         )

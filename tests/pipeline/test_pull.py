@@ -12,7 +12,7 @@ import pytest
 from inference_runtime.errors import Fixable
 from inference_runtime.journal import Journal
 from inference_runtime.keeping import Keeping
-from inference_runtime.predictor import Answer
+from inference_runtime.predictor import Advice, Answer
 from inference_runtime.segment import entry_of, line_of
 from pipeline import images, pull, samples
 from pipeline.params import People, Pull
@@ -130,6 +130,22 @@ def test_what_a_shadow_said_is_kept_and_was_no_answer(
     assert row["p"] != 0.875 and row["bundle"] == "b" * 16
 
 
+def test_a_second_opinion_comes_home_with_the_answer_that_it_changed(
+    out: Path, journalled: Callable[[Path, range], list[str]]
+) -> None:
+    given = journalled(JOURNAL, range(100, 101))[0]
+    book = Journal(JOURNAL)
+    data = (JOURNAL / "images" / given[:2] / f"{given}.jpg").read_bytes()
+    advice = Advice(first=0.25, second=0.75, by="seer")
+    book.append(Answer(0.5, 0.0, given, "b" * 16, 32, 32, advice), data, 1.0)
+    book.close()
+    pull.run(params(), PEOPLE, out)
+    table = samples.read(out, "predictions.parquet")
+    said = table.filter(pl.col("second").is_not_null()).select("image", "p", "first", "second", "by")
+    assert said.rows() == [(given, 0.5, 0.25, 0.75, "seer")]
+    assert table.height == 10 and not pl.read_parquet(out / quarantine.FILE).height
+
+
 def test_a_persons_latest_word_counts_and_a_set_says_nothing_against_it(out: Path) -> None:
     pull.run(params(), PEOPLE, out)
     image = samples.read(out).filter((pl.col("source") == "base") & (pl.col("label") == 0))["image"][0]
@@ -197,6 +213,8 @@ def pulled_challenge(out: Path) -> str:
         ({"width": 0}, "width is no number of pixels"),
         ({"height": 10**12}, "height is no number of pixels"),
         ({"id": ""}, "id is empty"),
+        ({"second": 1.5}, "second is not between 0 and 1"),
+        ({"first": "half"}, "first is of the wrong type"),
         ({"bundle": None}, "bundle is missing or of the wrong type"),
     ],
 )

@@ -11,7 +11,9 @@ import pytest
 
 from pipeline import images, samples
 from pipeline.params import Backbone, Drift, Faults, Suspects
-from pipeline.quality import drift, faults, report, shift, suspects
+from pipeline.pull.journal import PREDICTIONS
+from pipeline.quality import drift, faults, opinions, report, shift, suspects
+from pipeline.quality.opinions import Opinion
 
 SUSPECTS = Suspects(folds=5, rounds=2, review=40)
 FAULTS = Faults(tiny=32, dark=24.0, blank=8.0, blurred=4.0)
@@ -165,7 +167,10 @@ def test_a_quiet_house_sees_no_shift_and_a_new_camera_does(
     assert told.alarming and told.told.auc > 0.9 and (told.score or 0) > 0.25
 
 
-def data(**given: pl.DataFrame) -> report.Data:
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def data(heard: tuple[Opinion, ...] = (), **given: pl.DataFrame) -> report.Data:
     empty = samples.frame([], samples.ASSEMBLED)
     pairs = pl.DataFrame(schema={"one": pl.String, "other": pl.String, "likeness": pl.Float64})
     tables = {
@@ -177,7 +182,59 @@ def data(**given: pl.DataFrame) -> report.Data:
         "suspects": pl.DataFrame(schema=suspects.FOUND),
         "faults": pl.DataFrame(schema={"image": pl.String, "faults": pl.List(pl.String)}),
     }
-    return report.Data(**(tables | given), shifts=(), painters=(), gone=0, review=40)
+    return report.Data(**(tables | given), shifts=(), opinions=heard, painters=(), gone=0, review=40)
+
+
+def heard(count: int, truth: float, blend: float = 0.5) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Labelled pictures, and answers to them whose best weight of the second is `truth`."""
+    rng = np.random.default_rng(72)
+    first, second = rng.random((2, count))
+    label = (rng.random(count) < first + truth * (second - first)).astype(int)
+    names = [f"{number:03d}" for number in range(count)]
+    times = {"image": names, "at": [START] * count}
+    said = {"p": first + blend * (second - first), "first": first, "second": second}
+    answers = pl.DataFrame({**times, **said, "id": names, "by": ["seer"] * count})
+    labels = pl.DataFrame({**times, "label": label, "labelled_at": [START + timedelta(days=1)] * count})
+    return samples.conform(labels, samples.PULLED), samples.conform(answers, PREDICTIONS)
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.3, 1.0])
+def test_the_weight_that_a_second_opinion_deserves_is_found(truth: float) -> None:
+    (found,) = opinions.opinions(*heard(2000, truth))
+    assert found.weight and found.weight.low <= truth <= found.weight.high
+    assert found.weight.high - found.weight.low < 0.25
+    assert (found.by, found.labelled, found.blend) == ("seer", 2000, pytest.approx(0.5))
+    assert found.is_misweighed
+    assert (found.second > found.alone) == (truth > 0.5)
+
+
+def test_a_weight_that_fits_is_left_in_peace_and_few_labels_tell_none() -> None:
+    (fits,) = opinions.opinions(*heard(2000, 0.3, blend=0.3))
+    assert not fits.is_misweighed
+    (few,) = opinions.opinions(*heard(opinions.LEAST - 1, 0.3))
+    assert few.weight is None and not few.is_misweighed
+
+
+def test_what_was_labelled_before_it_was_answered_proves_nothing() -> None:
+    labels, answers = heard(100, 0.3)
+    later = answers.with_columns(at=pl.col("at") + timedelta(days=2), second=1 - pl.col("second"))
+    assert opinions.opinions(labels, pl.concat([answers, later])) == opinions.opinions(labels, answers)
+    assert opinions.opinions(labels, later) == ()
+    assert opinions.opinions(labels, answers.with_columns(second=None)) == ()
+
+
+def test_opinions_that_agree_have_no_weight_to_be_found() -> None:
+    labels, answers = heard(100, 0.3)
+    (found,) = opinions.opinions(labels, answers.with_columns(p="first", second="first"))
+    assert found.weight is None
+
+
+def test_the_page_tells_what_a_second_opinion_is_worth() -> None:
+    told = opinions.opinions(*heard(2000, 0.0))
+    page = report.page(data(told))
+    assert "the second opinion of seer has the wrong weight" in page
+    assert "<td>seer</td><td>2,000</td>" in page and "0.50" in page
+    assert "Second opinions" not in report.page(data())
 
 
 def test_an_empty_house_has_a_page() -> None:

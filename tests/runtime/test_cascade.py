@@ -69,7 +69,9 @@ def test_only_what_is_doubtful_is_asked_twice_and_blended(
     text, picture = asked["messages"][0]["content"]
     assert "roadwork" in text["text"] and picture["image_url"]["url"].startswith("data:image/jpeg;base64,")
     (kept,) = (entry for entry in server.entries() if entry.id == said["entry"])
-    assert kept.p == pytest.approx(said["p"])
+    assert (kept.p, kept.first, kept.second, kept.by) == (said["p"], pytest.approx(p), 0.9, "seer")
+    others = [entry for entry in server.entries() if entry.id != kept.id]
+    assert others and {(one.first, one.second, one.by) for one in others} == {(None, None, None)}
 
 
 def test_a_model_that_tells_no_odds_is_taken_at_its_word(
@@ -113,7 +115,26 @@ def test_a_second_bundle_answers_too(
     one, other = start(make_bundle("same")), start(make_bundle("as second", 20.0))
     data = make_picture(DOUBTFUL)
     wanted = (one.predict(data)[1]["p"] + other.predict(data)[1]["p"]) / 2
-    assert server.predict(data)[1]["p"] == pytest.approx(wanted, abs=1e-6)
+    said = server.predict(data)[1]
+    assert said["p"] == pytest.approx(wanted, abs=1e-6)
+    assert {entry.by for entry in server.entries() if entry.id == said["entry"]} == {second.id}
+
+
+def test_bundles_are_compared_without_the_second_opinion_that_only_one_of_them_got(
+    make_bundle: Make, make_picture: Picture, start: Callable[..., Any], model: Model
+) -> None:
+    told = make_bundle("told", cascade={"blend": 1.0})
+    server = start(told, more=endpoint(model))
+    model.odds = {"Yes": 0.01, "No": 0.99}
+    shadow = make_bundle("shadow", 8.1)
+    assert server.order("POST", "bundles", path=str(shadow.folder), role="shadow")[0] == 200
+    for seed in range(4):
+        assert server.predict(make_picture(DOUBTFUL, seed=seed))[1]["p"] < 0.1
+    until = time.monotonic() + 20
+    while (seen := server.order("GET", "comparison")[1])["both"] + seen["dropped"] < 4:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert seen["both"] and seen["disagree"] == 0
 
 
 def test_the_bundle_says_the_band_and_the_blend(make_bundle: Make) -> None:

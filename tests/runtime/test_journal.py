@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -73,7 +72,7 @@ def test_a_line_older_than_requests_and_roles_was_an_answer_given(tmp_path: Path
     (file,) = segments(tmp_path)
     (entry,) = read(file)
     assert isinstance(entry, Entry) and (entry.request, entry.role) == ("4f", "shadow")
-    old = {key: value for key, value in asdict(entry).items() if key not in ("request", "role")}
+    old = {key: value for key, value in entry.said().items() if key not in ("request", "role")}
     file.write_bytes(segment.line_of(old) + segment.line_of(old | {"role": 3}))
     first, second = read(file)
     assert isinstance(first, Entry) and (first.request, first.role) == ("", "serve")

@@ -1,12 +1,13 @@
 """Puts the page together: what needs a person first, then what there is, then the pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 
 import polars as pl
 
 from pipeline import page as paper
 from pipeline.page import card, listed, section
+from pipeline.quality.opinions import Opinion
 from pipeline.quality.report import charts, sheets
 from pipeline.quality.report.style import EXTRA
 from pipeline.quality.report.told import Data
@@ -20,7 +21,8 @@ TAGS = 14  # rows of a chart that a phone can show
 
 def page(data: Data) -> str:
     """The same page for the same night, whenever it is written."""
-    body = [_head(data), _cards(data), _charts(data), _shifts(data), *_sheets(data), _small_print(data)]
+    parts = [_head(data), _cards(data), _charts(data), _shifts(data), _opinions(data)]
+    body = [*parts, *_sheets(data), _small_print(data)]
     return paper.page("The data of the night", body, style=EXTRA)
 
 
@@ -31,6 +33,11 @@ def attention(data: Data) -> list[str]:
         *([f"{data.faults.height} pictures have a fault"] if data.faults.height else []),
         *(f"traffic looks unlike {shift.beside}" for shift in data.shifts if shift.alarming),
         *([f"gold lacks {data.gone} pictures that it had"] if data.gone else []),
+        *(
+            f"the second opinion of {one.by} has the wrong weight"
+            for one in data.opinions
+            if one.is_misweighed
+        ),
     ]
 
 
@@ -139,6 +146,29 @@ def _shift(shift: Shift) -> str:
     legend = "<p class=legend><i class=before></i>before <i class=lately></i>lately</p>"
     sides = {"before": shift.old_scores, "lately": shift.new_scores}
     return words + legend + charts.columns(sides, "what the champion said")
+
+
+def _opinions(data: Data) -> str:
+    if not data.opinions:
+        return ""
+    words = (
+        "<p>Of labelled pictures on which a second opinion came, how often each was right. The best weight is"
+        " that which comes nearest to the labels: <code>export.cascade.blend</code>.</p>"
+    )
+    heads = ("whose", "labelled", "bundle alone", "as answered", "second alone", "weight", "best weight")
+    rows = "".join(_row(_opinion(one), "td") for one in data.opinions)
+    return section("Second opinions", f"{words}<table>{_row(heads, 'th')}{rows}</table>")
+
+
+def _opinion(one: Opinion) -> tuple[str, ...]:
+    right = (f"{count / one.labelled:.0%}" for count in (one.alone, one.given, one.second))
+    best = one.weight
+    weight = f"{best.best:.2f} ({best.low:.2f} to {best.high:.2f})" if best else "too few labels yet"
+    return (one.by, f"{one.labelled:,}", *right, f"{one.blend:.2f}", weight)
+
+
+def _row(cells: Iterable[str], kind: str) -> str:
+    return "<tr>" + "".join(f"<{kind}>{escape(one)}</{kind}>" for one in cells) + "</tr>"
 
 
 def _sheets(data: Data) -> Iterator[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.quality.opinions import Opinion
 from pipeline.quality.shift import Shift
 
 
@@ -17,6 +18,7 @@ class Data:
     suspects: pl.DataFrame
     faults: pl.DataFrame
     shifts: tuple[Shift, ...]
+    opinions: tuple[Opinion, ...]
     painters: tuple[str, ...]  # what was found of each
     gone: int  # pictures that gold had once
     review: int  # so many suspects wait for a second look
