@@ -233,7 +233,7 @@ def test_the_page_tells_what_a_second_opinion_is_worth() -> None:
     told = opinions.opinions(*heard(2000, 0.0))
     page = report.page(data(told))
     assert "the second opinion of seer has the wrong weight" in page
-    assert "<td>seer</td><td>2,000</td>" in page and "0.50" in page
+    assert "<th>seer</th><td>2,000</td>" in page and "0.50" in page
     assert "Second opinions" not in report.page(data())
 
 

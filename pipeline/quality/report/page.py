@@ -156,19 +156,20 @@ def _opinions(data: Data) -> str:
         " that which comes nearest to the labels: <code>export.cascade.blend</code>.</p>"
     )
     heads = ("whose", "labelled", "bundle alone", "as answered", "second alone", "weight", "best weight")
-    rows = "".join(_row(_opinion(one), "td") for one in data.opinions)
-    return section("Second opinions", f"{words}<table>{_row(heads, 'th')}{rows}</table>")
+    table = f"<tr>{_cells(heads, 'th')}</tr>" + "".join(map(_opinion, data.opinions))
+    return section("Second opinions", f"{words}<div class=wide><table>{table}</table></div>")
 
 
-def _opinion(one: Opinion) -> tuple[str, ...]:
+def _opinion(one: Opinion) -> str:
     right = (f"{count / one.labelled:.0%}" for count in (one.alone, one.given, one.second))
     best = one.weight
     weight = f"{best.best:.2f} ({best.low:.2f} to {best.high:.2f})" if best else "too few labels yet"
-    return (one.by, f"{one.labelled:,}", *right, f"{one.blend:.2f}", weight)
+    cells = _cells((f"{one.labelled:,}", *right, f"{one.blend:.2f}", weight), "td")
+    return f"<tr><th>{escape(one.by)}</th>{cells}</tr>"
 
 
-def _row(cells: Iterable[str], kind: str) -> str:
-    return "<tr>" + "".join(f"<{kind}>{escape(one)}</{kind}>" for one in cells) + "</tr>"
+def _cells(said: Iterable[str], kind: str) -> str:
+    return "".join(f"<{kind}>{escape(one)}</{kind}>" for one in said)
 
 
 def _sheets(data: Data) -> Iterator[str]:

@@ -11,5 +11,6 @@ i.roadwork, i.traffic, i.lately { background: var(--ours); }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)); gap: 1.5rem 2rem; }
 .pair section { margin: 0; }
 .items + p { margin-top: 1rem; }
+.wide { overflow-x: auto; } .wide th, .wide td { white-space: nowrap; }
 td, th { vertical-align: top; }
 """
