@@ -1,7 +1,7 @@
 """Which segments of a journal are home, and every entry of theirs, so that none is read twice.
 
-<folder>/hauls/00000007-00000009/    entries, segments and broken lines of these runs, whole or not at all
-<folder>/listed                      when the whole store was listed last
+<folder>/2/hauls/00000007-00000009/    entries, segments and broken lines of these runs, whole or not at all
+<folder>/2/listed                      when the whole store was listed last; 2 is the version of the rules
 
 All of it is drawn from the store: whoever deletes the folder pays with one long pull, and nothing else.
 """
@@ -40,12 +40,22 @@ def opened(address: str) -> Iterator["Ledger"]:
     """The ledger of one journal; a second pull waits until the first has ended, however it ends."""
     whole = address if "://" in address else str(Path(address).resolve())
     readable = re.sub(r"\W+", "-", address.removeprefix("s3://")).strip("-")[-40:]
-    digest = hashlib.sha256(f"{VERSION} {whole}".encode()).hexdigest()[:8]
-    folder = root() / f"{readable}-{digest}"
-    (folder / "hauls").mkdir(parents=True, exist_ok=True)
+    folder = root() / f"{readable}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield Ledger(folder)
+        yield Ledger(_of_this_version(folder))
+
+
+def _of_this_version(folder: Path) -> Path:
+    """Its room; what another version of the rules has left is of no use to anybody."""
+    room = folder / str(VERSION)
+    (room / "hauls").mkdir(parents=True, exist_ok=True)
+    for other in folder.iterdir():
+        if other.is_dir() and other != room:
+            say(f"pull: {other} was kept by other rules; the journal is read again")
+            shutil.rmtree(other)
+    return room
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from inference_runtime.predictor import Advice, Answer
 from inference_runtime.segment import entry_of, line_of
 from pipeline import images, pull, samples
 from pipeline.params import People, Pull
-from pipeline.pull import journal, quarantine
+from pipeline.pull import journal, ledger, quarantine
 
 WORLD = "var/world"
 JOURNAL = Path("var/journal")
@@ -282,7 +282,7 @@ def test_many_nights_leave_few_hauls_and_every_entry(
         journalled(JOURNAL, range(300 + night, 302 + night))
         pull.run(params(), PEOPLE, out)
     assert samples.read(out, "predictions.parquet").height == 8 + 20 * 2
-    assert len(list(Path("var/pulled").glob("*/hauls/*"))) <= 6
+    assert len(list(Path("var/pulled").glob("*/*/hauls/*"))) <= 6
 
 
 def test_a_ledger_that_is_lost_or_torn_costs_a_longer_pull_only(out: Path) -> None:
@@ -295,6 +295,18 @@ def test_a_ledger_that_is_lost_or_torn_costs_a_longer_pull_only(out: Path) -> No
     shutil.rmtree("var/pulled")
     pull.run(params(), PEOPLE, out)
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+
+
+def test_what_other_rules_have_kept_is_read_again_and_cleared_away(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull.run(params(), PEOPLE, out)
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    monkeypatch.setattr(ledger, "VERSION", ledger.VERSION + 1)
+    pull.run(params(), PEOPLE, out)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+    (room,) = Path("var/pulled").glob("*/*/hauls/*")
+    assert room.parts[-3] == str(ledger.VERSION)
 
 
 def test_what_is_gold_and_base_is_gold(out: Path, base_set: Callable[[Path, range], Path]) -> None:

@@ -230,6 +230,6 @@ def test_a_straggler_older_than_the_window_comes_when_all_is_listed(
     upload(network, there)
     expected = all_of(there)
     assert pulled()[0].height == expected.height - 2
-    (listed,) = Path("var/pulled").glob("*/listed")
+    (listed,) = Path("var/pulled").glob("*/*/listed")
     listed.write_text((datetime.now(UTC) - timedelta(days=PULL.late_days)).isoformat())
     assert pulled()[0].equals(expected)
